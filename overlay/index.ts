@@ -1,0 +1,3 @@
+/** mDHT: the hosts of a link form one subnet, and every subnet is one node of a DHT. */
+export type * from "./types.ts";
+export { OverlayError, type OverlayErrorCode } from "./errors.ts";

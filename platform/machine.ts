@@ -1,0 +1,17 @@
+/**
+ * The shape of every protocol core: events and time in, actions out.
+ *
+ * The driver in `platform/io/driver.ts` and the simulator are the two hosts of a machine, and it
+ * cannot tell which one it has.
+ */
+
+/** What a host of machines feeds when `wakeAtMs` is reached. */
+export type Tick = { readonly type: "tick" };
+
+/** A protocol core. It owns no socket, timer, clock or dice. */
+export interface Machine<Event, Action> {
+  /** Monotonic time of the next due tick; Infinity when nothing is pending. */
+  readonly wakeAtMs: number;
+  /** Applies one event. Same state, event and time give the same actions. */
+  step(event: Event | Tick, nowMs: number): readonly Action[];
+}
