@@ -1,0 +1,103 @@
+/** One request of the local API, read with every bound checked. */
+import type { IncomingMessage } from "node:http";
+import type { PutOptions } from "../../overlay/index.ts";
+import { fromHex } from "../../platform/bytes.ts";
+import { COPIES_ALLOWED, parseCopies } from "../copies.ts";
+import { RequestError } from "../errors.ts";
+import { SLOT_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN, VALUE_BYTES_MAX } from "./api-types.ts";
+
+const KEY = /^[0-9a-f]{64}$/i;
+
+/** @throws {RequestError} ERR_REQUEST_KEY */
+export function parseKey(hex: string): Uint8Array {
+  if (!KEY.test(hex))
+    throw new RequestError("ERR_REQUEST_KEY", 400, "the key is not 64 hexadecimal digits");
+  return fromHex(hex);
+}
+
+/** The query's parameters; each at most once, and none that the route does not know. */
+export function parseQuery(query: string, known: readonly string[]): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const [name, value] of new URLSearchParams(query)) {
+    if (!known.includes(name))
+      throw badQuery(name, known.length > 0 ? `unknown; known: ${known.join(", ")}` : "unknown");
+    if (found.has(name)) throw badQuery(name, "given twice");
+    found.set(name, value);
+  }
+  return found;
+}
+
+export function parseSlot(query: ReadonlyMap<string, string>): string {
+  const slot = query.get("slot") ?? "";
+  if (Buffer.byteLength(slot) > SLOT_BYTES_MAX)
+    throw badQuery("slot", `more than ${SLOT_BYTES_MAX} bytes`);
+  return slot;
+}
+
+export function parsePutOptions(query: ReadonlyMap<string, string>): Partial<PutOptions> {
+  const ttlMs = query.get("ttlMs");
+  const copies = query.get("copies");
+  const policy = copies === undefined ? undefined : parseCopies(copies);
+  if (copies !== undefined && policy === undefined)
+    throw badQuery("copies", `allowed: ${COPIES_ALLOWED}`);
+  return {
+    slot: parseSlot(query),
+    ...(ttlMs === undefined ? {} : { ttlMs: parseTtl("ttlMs", Number(ttlMs || "NaN")) }),
+    ...(policy === undefined ? {} : { copies: policy }),
+  };
+}
+
+export function parseTtl(name: string, ttlMs: number): number {
+  if (!Number.isInteger(ttlMs) || ttlMs < TTL_MS_MIN || ttlMs > TTL_MS_MAX)
+    throw badQuery(name, `allowed: a whole number from ${TTL_MS_MIN} to ${TTL_MS_MAX}`);
+  return ttlMs;
+}
+
+function badQuery(name: string, problem: string): RequestError {
+  return new RequestError("ERR_REQUEST_QUERY", 400, `${name.slice(0, 40)}: ${problem}`);
+}
+
+/** @throws {RequestError} ERR_REQUEST_TOO_LARGE before more than `maxBytes` are kept */
+export async function readBody(
+  request: IncomingMessage,
+  maxBytes = VALUE_BYTES_MAX,
+): Promise<Uint8Array> {
+  const parts: Buffer[] = [];
+  let bytes = 0;
+  for await (const part of request as AsyncIterable<Buffer>) {
+    bytes += part.length;
+    if (bytes > maxBytes)
+      throw new RequestError(
+        "ERR_REQUEST_TOO_LARGE",
+        413,
+        `the body has more than ${maxBytes} bytes, the most that one value may have`,
+      );
+    parts.push(part);
+  }
+  return new Uint8Array(Buffer.concat(parts));
+}
+
+/** A JSON object with no other keys than `known`; an empty body is an empty object. */
+export async function readJson(
+  request: IncomingMessage,
+  known: readonly string[],
+): Promise<Readonly<Record<string, unknown>>> {
+  const text = Buffer.from(await readBody(request)).toString("utf8");
+  if (text.trim() === "") return {};
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new RequestError("ERR_REQUEST_BODY", 400, "the body is not JSON");
+  }
+  if (typeof value !== "object" || value === null || Array.isArray(value))
+    throw new RequestError("ERR_REQUEST_BODY", 400, "the body is not a JSON object");
+  const unknown = Object.keys(value).find((name) => !known.includes(name));
+  if (unknown !== undefined)
+    throw new RequestError(
+      "ERR_REQUEST_BODY",
+      400,
+      `unknown key "${unknown.slice(0, 40)}"; known: ${known.join(", ") || "none"}`,
+    );
+  return value as Readonly<Record<string, unknown>>;
+}

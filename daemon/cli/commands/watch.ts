@@ -1,0 +1,45 @@
+/** `causeway watch`: the records under a key, and every change of them, until interrupted. */
+import type { WatchLine } from "../../api/api-types.ts";
+import { callApiLines } from "../../api/client.ts";
+import { RemoteError } from "../../errors.ts";
+import { clientSocket } from "../client-socket.ts";
+import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { KEY_OPERAND } from "../record-options.ts";
+import { printable, shortId } from "../text-table.ts";
+import { formatRemaining, keyOf } from "../values.ts";
+
+export const watchCommand = defineCommand({
+  name: "watch",
+  summary: "Show the records under a key and each change, until ^C",
+  operands: [KEY_OPERAND],
+  options: [JSON_OPTION, SOCKET_OPTION],
+  details:
+    "With --json each event is one line: type (put, remove, expire) and the record's fields.",
+  async action(args, io) {
+    const path = `/v1/watch/${keyOf(args.operands[0] ?? "")}`;
+    const socket = await clientSocket(args);
+    const interrupted = new AbortController();
+    const interrupt = (): void => interrupted.abort();
+    process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
+    try {
+      const { signal } = interrupted;
+      const lines = callApiLines<WatchLine>({ socket, method: "GET", path, signal });
+      for await (const line of lines) {
+        if (line.type === "error") throw new RemoteError(line.code, 500, line.message);
+        io.stdout(args.has("json") ? JSON.stringify(line) : renderLine(line));
+      }
+    } finally {
+      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
+    }
+    if (interrupted.signal.aborted) return 0;
+    io.stderr("causeway: the daemon stopped");
+    return 1;
+  },
+});
+
+function renderLine(line: Exclude<WatchLine, { readonly type: "error" }>): string {
+  const head = `${line.type.padEnd(6)}  ${shortId(line.publisher)}  ${line.slot === "" ? "-" : line.slot}  ${line.version}`;
+  if (line.type !== "put") return printable(head);
+  const value = line.value ?? `base64:${line.valueBase64 ?? ""}`;
+  return printable(`${head}  ${formatRemaining(line.expiresInMs)}  ${value}`);
+}

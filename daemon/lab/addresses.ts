@@ -1,0 +1,96 @@
+/**
+ * The addresses of a site: host k has `.10+k`, the gateway `.1`.
+ *
+ * IPv6 addresses end in the same digits, read as hexadecimal: `10.1.0.11` and `fd00:1::11`.
+ */
+import { isIPv4, isIPv6 } from "node:net";
+import { ConfigError } from "../../platform/errors.ts";
+
+export interface SiteNetwork {
+  readonly family: 4 | 6;
+  /** `10.1.0.0/24` or `fd00:1::/64`. */
+  readonly text: string;
+  readonly prefixBits: number;
+  /** First address and the first one after, for overlaps. */
+  readonly first: bigint;
+  readonly end: bigint;
+}
+
+/** Room for host numbers up to 64 behind `.10`. */
+const IPV4_PREFIX_MAX = 25;
+const IPV4_PREFIX_MIN = 8;
+const IPV6_PREFIX = 64;
+const HOST_OFFSET = 10;
+const GATEWAY = 1;
+
+/** @throws {ConfigError} unless it is a network that a site may have */
+export function parseNetwork(path: string, text: string): SiteNetwork {
+  const [address = "", bits = "", ...rest] = text.split("/");
+  const prefixBits = /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
+  if (rest.length === 0 && isIPv4(address) && isWithin(prefixBits)) {
+    const first = BigInt(ipv4Value(address));
+    return checkedNetwork(path, 4, text, prefixBits, first, 32 - prefixBits);
+  }
+  if (rest.length === 0 && isIPv6(address) && !address.includes(".") && prefixBits === IPV6_PREFIX)
+    return checkedNetwork(path, 6, text, prefixBits, ipv6Value(address), 64);
+  throw new ConfigError(
+    path,
+    `"${text}" is no network for a site; write one like 10.1.0.0/24 (IPv4, /8 to /25) ` +
+      "or fd00:1::/64 (IPv6, /64)",
+  );
+}
+
+export function overlaps(a: SiteNetwork, b: SiteNetwork): boolean {
+  return a.family === b.family && a.first < b.end && b.first < a.end;
+}
+
+/** @param number 1 to 64 */
+export function hostAddress(network: SiteNetwork, number: number): string {
+  return addressAt(network, HOST_OFFSET + number);
+}
+
+export function gatewayAddress(network: SiteNetwork): string {
+  return addressAt(network, GATEWAY);
+}
+
+function addressAt({ family, first }: SiteNetwork, offset: number): string {
+  if (family === 4) {
+    const value = Number(first) + offset;
+    return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join(".");
+  }
+  const groups = [112n, 96n, 80n, 64n].map((shift) => ((first >> shift) & 0xffffn).toString(16));
+  while (groups.at(-1) === "0") groups.pop();
+  return `${groups.join(":")}::${offset}`;
+}
+
+function checkedNetwork(
+  path: string,
+  family: 4 | 6,
+  text: string,
+  prefixBits: number,
+  first: bigint,
+  hostBits: number,
+): SiteNetwork {
+  const size = 1n << BigInt(hostBits);
+  if (first % size !== 0n)
+    throw new ConfigError(path, `"${text}" has bits set behind /${prefixBits}; clear them`);
+  return { family, text, prefixBits, first, end: first + size };
+}
+
+function isWithin(prefixBits: number): boolean {
+  return prefixBits >= IPV4_PREFIX_MIN && prefixBits <= IPV4_PREFIX_MAX;
+}
+
+function ipv4Value(address: string): number {
+  return address.split(".").reduce((value, octet) => value * 256 + Number(octet), 0);
+}
+
+/** @param address valid, without an embedded IPv4 address */
+function ipv6Value(address: string): bigint {
+  const [head = "", tail] = address.split("::");
+  const left = head === "" ? [] : head.split(":");
+  const right = tail === undefined || tail === "" ? [] : tail.split(":");
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => "0");
+  const groups = tail === undefined ? left : [...left, ...zeros, ...right];
+  return groups.reduce((value, group) => (value << 16n) + BigInt(`0x${group}`), 0n);
+}

@@ -1,0 +1,75 @@
+/** `causeway lab`: the words of the command, and nothing that is dear to load. */
+import { ConfigError } from "../../platform/errors.ts";
+import type { Command } from "../cli/command.ts";
+import { nearestNames } from "../nearest.ts";
+
+const USAGE = `causeway lab: multi-site networks on one Linux machine (needs root)
+
+  lab up FILE                  make the lab that a YAML file describes
+  lab down                     take it away, also one that was left half made
+  lab ls                       labs, sites, hosts and their daemons
+  lab exec HOST -- CMD ...     run a program on a host; exits with its status
+  lab link SITE [change]       show or change the uplink of a site
+  lab start [HOST ...]         start daemons, each with a token of the first host's, and
+                               wait until they have joined (60 s)
+  lab stop HOST ...            end daemons in good order
+  lab kill|pause|resume HOST ...
+                               send daemons SIGKILL, SIGSTOP or SIGCONT
+  lab capture SITE FILE        record a site's frames (pcap) until interrupted
+
+Options
+  --name NAME                  which lab; several can run (default: lab)
+  --json                       one line of JSON
+  --help                       this text
+
+Changes of a link, each way; they hold for frames sent from then on
+  --delay 20ms                 one way, from the site to the core router
+  --jitter 2ms                 so much more or less; frames keep their order
+  --rate 100mbit               or none
+  --loss 1%
+  --cut                        drop everything in silence
+  --split HOST,HOST            cut these hosts from the rest of their own link and the uplink
+  --heal                       undo --cut and --split
+
+File
+  sites:
+    - { name: alpha, subnet: 10.1.0.0/24, hosts: 4, switch: ovs, avahi: true,
+        uplink: { delay: 10ms, jitter: 1ms, rate: 100mbit, loss: 0% } }
+    - { name: beta, subnet: 10.2.0.0/24, hosts: 4, switch: bridge, ipv6: true }
+`;
+
+const VERBS: readonly string[] = [
+  ...["up", "down", "ls", "exec", "link", "start", "stop", "kill", "pause", "resume"],
+  "capture",
+];
+
+export const labCommand: Command = {
+  name: "lab",
+  summary: "multi-site networks on this machine, for trying things out",
+  usage: USAGE,
+  options: [
+    { name: "name", doc: "which lab", value: "NAME" },
+    { name: "json", doc: "one line of JSON" },
+    { name: "delay", doc: "time on the uplink, one way", value: "TIME" },
+    { name: "jitter", doc: "so much more or less", value: "TIME" },
+    { name: "rate", doc: "limit each way, or none", value: "RATE" },
+    { name: "loss", doc: "share of frames lost each way", value: "SHARE" },
+    { name: "cut", doc: "drop everything on the uplink" },
+    { name: "split", doc: "cut hosts from their own link", value: "HOSTS" },
+    { name: "heal", doc: "undo --cut and --split" },
+  ],
+  async run(args, io) {
+    const [verb, ...rest] = args;
+    if (verb === undefined || verb === "--help" || verb === "-h" || verb === "help") {
+      io.stdout(USAGE.trimEnd());
+      return verb === undefined ? 2 : 0;
+    }
+    if (!VERBS.includes(verb)) {
+      const [near] = nearestNames(verb, VERBS);
+      const hint = near === undefined ? VERBS.join(", ") : `did you mean ${near}?`;
+      throw new ConfigError("lab", `no command "${verb}"; ${hint}`);
+    }
+    const { runVerb } = await import("./verbs.ts");
+    return runVerb(verb, rest, { ...io, usage: USAGE });
+  },
+};

@@ -1,0 +1,207 @@
+/**
+ * Multi-site networks on one Linux machine, for people, tests and benchmarks.
+ *
+ * Sites are switches with hosts in network namespaces; their uplinks meet at one router. A `Lab` is
+ * a view of what stands on disk and in the kernel: any number of processes may have one at a time.
+ */
+import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { ConfigError, errorMessage } from "../../platform/errors.ts";
+import { captureSite } from "./capture.ts";
+import { buildLab, removeLab } from "./construction.ts";
+import {
+  daemonMark,
+  daemonState,
+  signalDaemons,
+  startDaemons,
+  stopDaemons,
+  type StartOptions,
+} from "./daemons.ts";
+import {
+  attachToHost,
+  execOnHost,
+  hostPaths,
+  spawnOnHost,
+  type EnterOptions,
+  type ExecOptions,
+  type ExecResult,
+} from "./enter.ts";
+import { askHost } from "./host-api.ts";
+import { HEAL, changeLink, type LinkChange } from "./link.ts";
+import type { ProcessMark, ProcessState } from "./processes.ts";
+import {
+  DEFAULT_LAB,
+  findHost,
+  findSite,
+  labHosts,
+  readLink,
+  readyRecord,
+  type HostRecord,
+  type LabRecord,
+  type LinkState,
+  type SiteRecord,
+} from "./record.ts";
+import { parseLabSpec, type LabSpec } from "./spec.ts";
+import { readCounters, type LinkCounters } from "./wire.ts";
+
+export { DEFAULT_LAB, labNames, readRecord } from "./record.ts";
+export { HEAL, parseLabSpec };
+export type { ExecResult, HostRecord, LabRecord, LinkChange, LinkCounters, LinkState, SiteRecord };
+
+/**
+ * Makes a lab from a YAML file, or from what `parseLabSpec` gives.
+ *
+ * @throws {ConfigError} for a mistake in the file
+ * @throws {LabError} when it cannot be made; nothing is left of it then
+ */
+export async function upLab(from: string | LabSpec, name: string = DEFAULT_LAB): Promise<Lab> {
+  const spec = typeof from === "string" ? readSpec(from) : from;
+  return new Lab(await buildLab(spec, name));
+}
+
+/** @throws {LabError} ERR_LAB_ABSENT */
+export function openLab(name: string = DEFAULT_LAB): Lab {
+  return new Lab(readyRecord(name));
+}
+
+/** Takes a lab away, also one that is half made. @throws {LabError} */
+export async function downLab(name: string = DEFAULT_LAB): Promise<void> {
+  await removeLab(name);
+}
+
+export function readSpec(file: string): LabSpec {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    throw new ConfigError("FILE", `cannot read ${file}: ${errorMessage(error)}`, { cause: error });
+  }
+  return parseLabSpec(text, file);
+}
+
+export class Lab {
+  readonly record: LabRecord;
+
+  constructor(record: LabRecord) {
+    this.record = record;
+  }
+
+  get name(): string {
+    return this.record.name;
+  }
+
+  get sites(): readonly SiteRecord[] {
+    return this.record.sites;
+  }
+
+  /** In the order of the file. */
+  get hosts(): readonly HostRecord[] {
+    return labHosts(this.record);
+  }
+
+  /** @throws {ConfigError} when there is none of that name */
+  host(name: string): HostRecord {
+    return findHost(this.record, name);
+  }
+
+  /** First address of a host, without its prefix length. */
+  address(host: string): string {
+    return this.host(host).addresses[0]!.split("/")[0]!;
+  }
+
+  /** Where a host's socket, state and log are. */
+  paths(host: string): ReturnType<typeof hostPaths> {
+    return hostPaths(this.name, this.host(host).name);
+  }
+
+  /** Runs a program on a host to its end. */
+  async exec(
+    host: string,
+    argv: readonly string[],
+    options: Partial<ExecOptions> = {},
+  ): Promise<ExecResult> {
+    return execOnHost(this.record, this.host(host), argv, options);
+  }
+
+  /** Starts a program on a host; the process is the program itself. */
+  spawn(host: string, argv: readonly string[], options: Partial<EnterOptions> = {}): ChildProcess {
+    return spawnOnHost(this.record, this.host(host), argv, options);
+  }
+
+  /** Runs a program on a host with our own standard streams; gives its exit status. */
+  async attach(host: string, argv: readonly string[]): Promise<number> {
+    return attachToHost(this.record, this.host(host), argv);
+  }
+
+  /** Starts daemons, all unless named, and waits until they have joined. */
+  async start(hosts?: readonly string[], options: Partial<StartOptions> = {}): Promise<void> {
+    await startDaemons(this.record, this.#named(hosts), options);
+  }
+
+  /** Ends daemons in good order. */
+  async stop(hosts?: readonly string[]): Promise<void> {
+    await stopDaemons(this.record, this.#named(hosts));
+  }
+
+  async kill(hosts?: readonly string[]): Promise<void> {
+    await signalDaemons(this.record, this.#named(hosts), "SIGKILL");
+  }
+
+  async pause(hosts?: readonly string[]): Promise<void> {
+    await signalDaemons(this.record, this.#named(hosts), "SIGSTOP");
+  }
+
+  async resume(hosts?: readonly string[]): Promise<void> {
+    await signalDaemons(this.record, this.#named(hosts), "SIGCONT");
+  }
+
+  daemonState(host: string): ProcessState {
+    return daemonState(this.record, this.host(host).name);
+  }
+
+  /** The process of a host's daemon, for its memory and time; absent when none was started. */
+  daemonProcess(host: string): ProcessMark | undefined {
+    return daemonMark(this.record, this.host(host).name);
+  }
+
+  /** Asks the local API of a host's daemon. @throws {LabError} ERR_LAB_DAEMON */
+  async api(host: string, method: string, path: string, body?: unknown): Promise<unknown> {
+    return askHost(this.name, this.host(host).name, method, path, body);
+  }
+
+  async link(site: string, change: LinkChange): Promise<LinkState> {
+    return changeLink(this.record, findSite(this.record, site), change);
+  }
+
+  /** Undoes a cut and a split. */
+  async heal(site: string): Promise<LinkState> {
+    return this.link(site, HEAL);
+  }
+
+  linkState(site: string): LinkState {
+    return readLink(this.name, findSite(this.record, site));
+  }
+
+  /** Frames that crossed a site's uplink since the lab is up. */
+  async linkCounters(site: string): Promise<LinkCounters> {
+    return readCounters(this.name, findSite(this.record, site).name);
+  }
+
+  /** Records a site's frames until `signal` aborts. */
+  async capture(
+    site: string,
+    file: string,
+    signal: AbortSignal,
+    said: (line: string) => void = () => {},
+  ): Promise<void> {
+    await captureSite(this.record, findSite(this.record, site), file, signal, said);
+  }
+
+  async down(): Promise<void> {
+    await removeLab(this.name);
+  }
+
+  #named(hosts: readonly string[] | undefined): readonly HostRecord[] {
+    return hosts === undefined ? this.hosts : hosts.map((name) => this.host(name));
+  }
+}

@@ -1,0 +1,59 @@
+/** Labs as tables for people and as objects for programs. */
+import type { Lab, LinkState } from "./lab.ts";
+import { formatRate, formatShare, formatTime } from "./units.ts";
+
+/** What `lab ls --json` prints of one lab. */
+export function labObject(lab: Lab): unknown {
+  return {
+    name: lab.name,
+    sites: lab.sites.map((site) => ({
+      name: site.name,
+      switch: site.switch,
+      avahi: site.hasAvahi,
+      uplink: linkObject(lab.linkState(site.name)),
+      hosts: site.hosts.map(({ name, namespace, addresses }) => ({
+        name,
+        namespace,
+        addresses,
+        daemon: daemonWord(lab, name),
+        socket: lab.paths(name).socket,
+      })),
+    })),
+  };
+}
+
+export function linkObject({ delayMs, jitterMs, rate, lossRatio, isCut, split }: LinkState) {
+  return { delayMs, jitterMs, rateBitsPerSecond: rate, lossRatio, isCut, split };
+}
+
+export function labLines(lab: Lab): string[] {
+  return [
+    `lab ${lab.name}`,
+    ...lab.sites.flatMap((site) => [
+      `  ${site.name} (${site.switch}${site.hasAvahi ? ", avahi" : ""}): ` +
+        linkLine(lab.linkState(site.name)),
+      ...site.hosts.map(
+        (host) =>
+          `    ${host.name.padEnd(12)} ${host.addresses.join(" ").padEnd(16)} ` +
+          `daemon ${daemonWord(lab, host.name)}`,
+      ),
+    ]),
+  ];
+}
+
+export function linkLine(link: LinkState): string {
+  const parts = [
+    `delay ${formatTime(link.delayMs)}`,
+    ...(link.jitterMs > 0 ? [`jitter ${formatTime(link.jitterMs)}`] : []),
+    ...(link.rate === null ? [] : [`rate ${formatRate(link.rate)}`]),
+    ...(link.lossRatio > 0 ? [`loss ${formatShare(link.lossRatio)}`] : []),
+    ...(link.isCut ? ["cut"] : []),
+    ...(link.split.length > 0 ? [`split off: ${link.split.join(", ")}`] : []),
+  ];
+  return parts.join(", ");
+}
+
+function daemonWord(lab: Lab, host: string): "running" | "paused" | "stopped" {
+  const state = lab.daemonState(host);
+  return state === "gone" ? "stopped" : state;
+}

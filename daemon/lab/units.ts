@@ -1,0 +1,58 @@
+/** Times, rates and shares as people write them: `20ms`, `100mbit`, `1%`. */
+import { ConfigError } from "../../platform/errors.ts";
+
+const TIME = /^(\d+(?:\.\d+)?)(us|ms|s)$/;
+const TIME_UNIT_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000 };
+const DELAY_MAX_MS = 10_000;
+
+const RATE = /^(\d+(?:\.\d+)?)(kbit|mbit|gbit)$/;
+const RATE_UNIT: Readonly<Record<string, number>> = { kbit: 1e3, mbit: 1e6, gbit: 1e9 };
+const RATE_MIN = 8_000;
+const RATE_MAX = 100e9;
+
+const SHARE = /^(\d+(?:\.\d+)?)%$/;
+
+/** @throws {ConfigError} unless it is 0 to 10 s with its unit */
+export function parseTimeMs(path: string, text: string): number {
+  const [, digits, unit = ""] = TIME.exec(text) ?? [];
+  const ms = digits === undefined ? NaN : Number(digits) * TIME_UNIT_MS[unit]!;
+  if (ms >= 0 && ms <= DELAY_MAX_MS) return ms;
+  throw new ConfigError(path, `"${text}" is no time; write 20ms, 500us or 1s, 10s at most`);
+}
+
+/**
+ * @returns bits a second; `null` for `none`
+ * @throws {ConfigError} unless it is `none` or 8kbit to 100gbit
+ */
+export function parseRate(path: string, text: string): number | null {
+  if (text === "none") return null;
+  const [, digits, unit = ""] = RATE.exec(text) ?? [];
+  const rate = digits === undefined ? NaN : Number(digits) * RATE_UNIT[unit]!;
+  if (rate >= RATE_MIN && rate <= RATE_MAX) return rate;
+  throw new ConfigError(
+    path,
+    `"${text}" is no rate; write 100mbit, 512kbit or 1gbit (8kbit to 100gbit), or none`,
+  );
+}
+
+/** @throws {ConfigError} unless it is 0% to 100% */
+export function parseShare(path: string, text: string): number {
+  const [, digits] = SHARE.exec(text) ?? [];
+  const share = digits === undefined ? NaN : Number(digits) / 100;
+  if (share >= 0 && share <= 1) return share;
+  throw new ConfigError(path, `"${text}" is no share; write 1% or 0.5%, 0% to 100%`);
+}
+
+export function formatTime(ms: number): string {
+  return `${Number(ms.toFixed(3))}ms`;
+}
+
+export function formatRate(bitsPerSecond: number | null): string {
+  if (bitsPerSecond === null) return "none";
+  const unit = bitsPerSecond >= 1e9 ? "gbit" : bitsPerSecond >= 1e6 ? "mbit" : "kbit";
+  return `${Number((bitsPerSecond / RATE_UNIT[unit]!).toFixed(3))}${unit}`;
+}
+
+export function formatShare(ratio: number): string {
+  return `${Number((ratio * 100).toFixed(4))}%`;
+}

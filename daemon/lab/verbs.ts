@@ -1,0 +1,153 @@
+/** What each word behind `causeway lab` does. */
+import { ConfigError } from "../../platform/errors.ts";
+import {
+  DEFAULT_LAB,
+  downLab,
+  labNames,
+  openLab,
+  readRecord,
+  upLab,
+  type Lab,
+  type LinkChange,
+} from "./lab.ts";
+import { labLines, labObject, linkLine, linkObject } from "./listing.ts";
+import {
+  COMMON_OPTIONS,
+  LINK_OPTIONS,
+  exactly,
+  linkChange,
+  readWords,
+  type LabWords,
+} from "./options.ts";
+
+export interface VerbIo {
+  stdout(line: string): void;
+  stderr(line: string): void;
+  readonly usage: string;
+}
+
+interface Call extends LabWords {
+  /** `lab link`, for messages. */
+  readonly path: string;
+  readonly verb: string;
+  readonly name: string;
+  /** Prints a line for people, or an object for programs. */
+  readonly print: (object: unknown, ...lines: readonly string[]) => void;
+  readonly io: VerbIo;
+}
+
+/** @returns the exit code */
+export async function runVerb(verb: string, args: readonly string[], io: VerbIo): Promise<number> {
+  const path = `lab ${verb}`;
+  const end = verb === "exec" ? args.indexOf("--") : -1;
+  const given = readWords(
+    path,
+    end < 0 ? args : args.slice(0, end),
+    verb === "link" ? LINK_OPTIONS : COMMON_OPTIONS,
+  );
+  if (given.values["help"] === true) {
+    io.stdout(io.usage.trimEnd());
+    return 0;
+  }
+  const name = (given.values["name"] as string | undefined) ?? DEFAULT_LAB;
+  const print: Call["print"] = (object, ...lines) => {
+    if (given.values["json"] === true) io.stdout(JSON.stringify(object));
+    else for (const line of lines) io.stdout(line);
+  };
+  const call: Call = { ...given, path, verb, name, print, io };
+  if (verb === "exec") return execVerb(call, end < 0 ? undefined : args.slice(end + 1));
+  await VERBS[verb]!(call);
+  return 0;
+}
+
+const VERBS: Readonly<Record<string, (call: Call) => Promise<void> | void>> = {
+  up: upVerb,
+  down: downVerb,
+  ls: listVerb,
+  link: linkVerb,
+  start: startVerb,
+  stop: (call) => daemonVerb(call, (lab, hosts) => lab.stop(hosts)),
+  kill: (call) => daemonVerb(call, (lab, hosts) => lab.kill(hosts)),
+  pause: (call) => daemonVerb(call, (lab, hosts) => lab.pause(hosts)),
+  resume: (call) => daemonVerb(call, (lab, hosts) => lab.resume(hosts)),
+  capture: captureVerb,
+};
+
+async function upVerb({ path, words, name, print }: Call): Promise<void> {
+  exactly(path, words, ["FILE"]);
+  const lab = await upLab(words[0]!, name);
+  print(labObject(lab), ...labLines(lab));
+}
+
+async function downVerb({ path, words, name, print }: Call): Promise<void> {
+  exactly(path, words, []);
+  await downLab(name);
+  print({ name, isUp: false }, `lab ${name} is down`);
+}
+
+function listVerb({ path, words, values, name, print }: Call): void {
+  exactly(path, words, []);
+  const names = values["name"] === undefined ? labNames() : [openLab(name).name];
+  const isReady = (one: string): boolean => readRecord(one)?.isReady === true;
+  const labs = names.filter(isReady).map((one) => openLab(one));
+  const partial = names.filter((one) => !isReady(one));
+  const lines = [
+    ...labs.flatMap(labLines),
+    ...partial.map((one) => `lab ${one}: not complete; remove it with lab down --name ${one}`),
+  ];
+  print({ labs: labs.map(labObject), partial }, ...(lines.length > 0 ? lines : ["no labs"]));
+}
+
+async function linkVerb({ path, words, values, name, print }: Call): Promise<void> {
+  exactly(path, words, ["SITE"]);
+  const site = words[0]!;
+  const lab = openLab(name);
+  const change: LinkChange = linkChange(values);
+  const isAsking = Object.keys(change).length === 0;
+  const state = isAsking ? lab.linkState(site) : await lab.link(site, change);
+  const counters = await lab.linkCounters(site);
+  print({ site, ...linkObject(state), counters }, `${site}: ${linkLine(state)}`);
+}
+
+async function startVerb({ words, name, print, io }: Call): Promise<void> {
+  const lab = openLab(name);
+  const hosts = words.length > 0 ? words : undefined;
+  await lab.start(hosts, { progress: io.stderr });
+  const started = hosts ?? lab.hosts.map((host) => host.name);
+  print({ joined: started }, `${started.length} joined`);
+}
+
+async function daemonVerb(
+  { path, verb, words, name, print }: Call,
+  act: (lab: Lab, hosts: readonly string[]) => Promise<void>,
+): Promise<void> {
+  if (words.length === 0)
+    throw new ConfigError(path, `takes HOST ...; see "lab ls --name ${name}" for the hosts`);
+  const lab = openLab(name);
+  await act(lab, words);
+  const hosts = words.map((host) => ({ host, daemon: lab.daemonState(host) }));
+  print({ verb, hosts }, ...hosts.map(({ host, daemon }) => `${host}: ${daemon}`));
+}
+
+async function captureVerb({ path, words, name, print, io }: Call): Promise<void> {
+  exactly(path, words, ["SITE", "FILE"]);
+  const [site = "", file = ""] = words;
+  const ended = new AbortController();
+  const end = (): void => ended.abort();
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(signal, end);
+  await openLab(name).capture(site, file, ended.signal, io.stderr);
+  print({ site, file }, `${site} recorded to ${file}`);
+}
+
+async function execVerb(
+  { path, words, name }: Call,
+  argv: readonly string[] | undefined,
+): Promise<number> {
+  exactly(path, words, ["HOST"]);
+  if (argv === undefined || argv.length === 0)
+    throw new ConfigError(
+      path,
+      `takes HOST -- CMD ..., as in "causeway lab exec ${words[0]} -- ip a"`,
+    );
+  return openLab(name).attach(words[0]!, argv);
+}

@@ -1,0 +1,180 @@
+/**
+ * The commands that make a lab's network, as text: nothing here is run.
+ *
+ * All switches and wires live in one namespace, the router in another, each host in its own:
+ *
+ *     host eth0 == SITE-1 [switch SITE] SITE.up == SITE.in [delay line] SITE.out == SITE router
+ *
+ * Interface names fit the kernel's 15 bytes, since a site's name has 8 at most.
+ */
+import type { HostRecord, LabRecord, SiteRecord } from "./record.ts";
+
+export const uplinkPort = (site: string): string => `${site}.up`;
+/** End of the delay line towards the switch. */
+export const innerEnd = (site: string): string => `${site}.in`;
+/** End of the delay line towards the router. */
+export const outerEnd = (site: string): string => `${site}.out`;
+/** Second Linux bridge, for the hosts that are split off. */
+export const splitBridge = (site: string): string => `${site}.cut`;
+
+const GATEWAY_NUMBER = 254;
+/** Time a frame may wait for a rate limit; what would wait longer is dropped. */
+const QUEUE_MS = 100;
+/** Length of a burst that passes a rate limit at once, and never less than two full frames. */
+const BURST_MS = 5;
+const BURST_MIN_BYTES = 3200;
+
+/** A shell script that makes namespaces, links and addresses; run it with `sh -e`. */
+export function networkScript(lab: LabRecord): string {
+  const { switchNamespace, coreNamespace, sites } = lab;
+  const hosts = sites.flatMap((site) => site.hosts);
+  const namespaces = [switchNamespace, coreNamespace, ...hosts.map((host) => host.namespace)];
+  return [
+    ipBatch("", [
+      ...namespaces.map((name) => `netns add ${name}`),
+      ...sites.flatMap((site) => linkLines(lab, site)),
+    ]),
+    inNamespace(switchNamespace, [
+      // Neither switch nor wire shall speak on its own.
+      "echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6",
+      "echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6",
+      ipBatch("", ["link set dev lo up", ...sites.flatMap(switchLines)]),
+    ]),
+    inNamespace(coreNamespace, [
+      "echo 1 >/proc/sys/net/ipv4/ip_forward",
+      "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
+      ...sites.flatMap(({ name }) => leafLines(name)),
+      ipBatch("", ["link set dev lo up", ...sites.flatMap(coreLines)]),
+    ]),
+    ...sites.flatMap((site) => site.hosts.map((host) => hostScript(site, host))),
+    "",
+  ].join("\n");
+}
+
+/** Arguments of one `ovs-vsctl` call that makes all Open vSwitch bridges of a lab. */
+export function openVSwitchArguments(sites: readonly SiteRecord[]): string[] {
+  return sites.flatMap(({ name, number, hosts }) => {
+    const id = number.toString(16).padStart(16, "0");
+    const ports = [...hosts.map((host) => ({ name: host.name, port: host.number }))];
+    return [
+      ...["--", "add-br", name, "--", "set", "bridge", name, "datapath_type=netdev"],
+      ...["fail-mode=standalone", `other-config:datapath-id=${id}`],
+      ...[...ports, { name: uplinkPort(name), port: GATEWAY_NUMBER }].flatMap((one) => [
+        ...["--", "add-port", name, one.name],
+        ...["--", "set", "interface", one.name, `ofport_request=${one.port}`],
+      ]),
+    ];
+  });
+}
+
+/** Lines for `tc -batch` that limit an uplink both ways; `null` lifts the limit. */
+export function rateLines(site: string, rate: number | null, hadRate: boolean): string[] {
+  return [innerEnd(site), outerEnd(site)].flatMap((end) => {
+    if (rate === null) return hadRate ? [`qdisc del dev ${end} root`] : [];
+    const burst = Math.max(BURST_MIN_BYTES, Math.round((rate * BURST_MS) / 8000));
+    const bucket = `tbf rate ${Math.round(rate)}bit burst ${burst} latency ${QUEUE_MS}ms`;
+    return [`qdisc replace dev ${end} root ${bucket}`];
+  });
+}
+
+/** Lines for `ip -batch` that split a Linux bridge in two; no hosts heal it. */
+export function splitBridgeLines(
+  site: SiteRecord,
+  split: readonly string[],
+  wasSplit: boolean,
+): string[] {
+  const second = splitBridge(site.name);
+  const rest = site.hosts.filter((host) => !split.includes(host.name));
+  return [
+    ...(split.length > 0 && !wasSplit ? bridgeLines(second) : []),
+    ...split.map((name) => `link set dev ${name} master ${second}`),
+    ...rest.map((host) => `link set dev ${host.name} master ${site.name}`),
+    ...(split.length === 0 && wasSplit ? [`link delete dev ${second}`] : []),
+  ];
+}
+
+/**
+ * Arguments of one `ovs-vsctl` call that splits a switch in two by access VLANs, whose tags never
+ * reach a host; no hosts heal it.
+ */
+export function splitSwitchArguments(site: SiteRecord, split: readonly string[]): string[] {
+  const ports = [...site.hosts.map((host) => host.name), uplinkPort(site.name)];
+  return ports.flatMap((port) =>
+    split.length === 0
+      ? ["--", "clear", "port", port, "tag"]
+      : ["--", "set", "port", port, `tag=${split.includes(port) ? 2 : 1}`],
+  );
+}
+
+/** Each frame crosses user space, so its checksum must be in it: no `tx` offload at either leaf. */
+function leafLines(device: string): string[] {
+  return [`ethtool -K ${device} tx off >/dev/null`];
+}
+
+function linkLines(lab: LabRecord, site: SiteRecord): string[] {
+  const { switchNamespace: sw, coreNamespace: core } = lab;
+  const hardware = (number: number): string =>
+    `02:00:00:00:${[site.number, number].map((n) => n.toString(16).padStart(2, "0")).join(":")}`;
+  const veth = (port: string, peer: string): string =>
+    `link add name ${port} netns ${sw} type veth peer name ${peer}`;
+  return [
+    ...site.hosts.map(
+      (host) =>
+        `${veth(host.name, "eth0")} address ${hardware(host.number)} netns ${host.namespace}`,
+    ),
+    `${veth(uplinkPort(site.name), innerEnd(site.name))} netns ${sw}`,
+    `${veth(outerEnd(site.name), site.name)} address ${hardware(GATEWAY_NUMBER)} netns ${core}`,
+  ];
+}
+
+function switchLines(site: SiteRecord): string[] {
+  const ports = [...site.hosts.map((host) => host.name), uplinkPort(site.name)];
+  const isBridge = site.switch === "bridge";
+  return [
+    ...(isBridge ? bridgeLines(site.name) : []),
+    ...(isBridge ? ports.map((port) => `link set dev ${port} master ${site.name}`) : []),
+    ...[...ports, innerEnd(site.name), outerEnd(site.name)].map((one) => `link set dev ${one} up`),
+  ];
+}
+
+/** No snooping: a querier would be needed, and multicast DNS would stop without one. */
+function bridgeLines(name: string): string[] {
+  return [
+    `link add name ${name} type bridge stp_state 0 forward_delay 0 mcast_snooping 0`,
+    `link set dev ${name} up`,
+  ];
+}
+
+function coreLines(site: SiteRecord): string[] {
+  return [
+    `link set dev ${site.name} up`,
+    ...site.gateways.map((address) => `address add ${address} dev ${site.name}${noCheck(address)}`),
+  ];
+}
+
+function hostScript(site: SiteRecord, host: HostRecord): string {
+  return inNamespace(host.namespace, [
+    // Link-local addresses are there at once: nobody else has them.
+    "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad",
+    ...leafLines("eth0"),
+    ipBatch("", [
+      "link set dev lo up",
+      "link set dev eth0 up",
+      ...host.addresses.map((address) => `address add ${address} dev eth0${noCheck(address)}`),
+      ...site.gateways.map((gateway) => `route add default via ${gateway.split("/")[0]}`),
+    ]),
+  ]);
+}
+
+/** Duplicate address detection would hold an IPv6 address back for a second. */
+function noCheck(address: string): string {
+  return address.includes(":") ? " nodad" : "";
+}
+
+function ipBatch(options: string, lines: readonly string[]): string {
+  return [`ip ${options}-batch - <<'LINES'`, ...lines, "LINES"].join("\n");
+}
+
+function inNamespace(namespace: string, lines: readonly string[]): string {
+  return [`ip netns exec ${namespace} sh -e <<'SCRIPT'`, ...lines, "SCRIPT"].join("\n");
+}

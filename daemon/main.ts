@@ -1,0 +1,18 @@
+/** The program: runs one command and ends with its exit status. */
+import { errorCode } from "../platform/errors.ts";
+import { runCli } from "./cli/run.ts";
+
+// The launcher set it for us alone; what we start shall choose its own.
+delete process.env["NODE_COMPILE_CACHE"];
+
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error) => {
+    // Nobody reads any more, as behind `| head -1`.
+    if (errorCode(error) === "EPIPE") process.exit(0);
+    throw error;
+  });
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdout: (line) => void process.stdout.write(`${line}\n`),
+  stderr: (line) => void process.stderr.write(`${line}\n`),
+});

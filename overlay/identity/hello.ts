@@ -1,0 +1,84 @@
+/**
+ * The first frame each way on every connection, and the proof that follows it.
+ *
+ * The proof binds the host key to this very connection: a signature over both nonces and both
+ * ends' peer ids, which noise has authenticated. Design, "Trust".
+ */
+import { concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
+import { OverlayError } from "../errors.ts";
+import type { Hello } from "../schema/messages.ts";
+import { checkMembership, type CheckedMembership } from "./certificate.ts";
+import { isSignedBy, KEY_BYTES, type KeyPair } from "./keys.ts";
+
+/** N speaks with N-1. */
+export const WIRE_VERSION = 1;
+export const WIRE_VERSION_MIN = 1;
+export const NONCE_BYTES = 32;
+const PROOF_DOMAIN = "causeway-hello-1";
+
+/** Both ends of a connection as one of them sees it. */
+export interface ConnectionEnds {
+  readonly ownNonce: Uint8Array;
+  readonly peerNonce: Uint8Array;
+  readonly ownPeerId: string;
+  readonly peerPeerId: string;
+}
+
+export function proveHello(host: KeyPair, ends: ConnectionEnds): Uint8Array {
+  return host.sign(
+    PROOF_DOMAIN,
+    transcript(ends.ownNonce, ends.peerNonce, ends.ownPeerId, ends.peerPeerId),
+  );
+}
+
+export function isProven(peerHost: Uint8Array, ends: ConnectionEnds, proof: Uint8Array): boolean {
+  const body = transcript(ends.peerNonce, ends.ownNonce, ends.peerPeerId, ends.ownPeerId);
+  return isSignedBy(peerHost, PROOF_DOMAIN, body, proof);
+}
+
+/** What a hello established about the other end. */
+export interface Greeting {
+  readonly host: Uint8Array;
+  /** Absent: not a member of this host's overlay; such a peer may only ask for admission. */
+  readonly membership: CheckedMembership | undefined;
+  /** The version that both speak. */
+  readonly wire: number;
+}
+
+/**
+ * Judges a hello; the proof is checked apart.
+ *
+ * @param overlay own overlay, or `undefined` when this host is itself not yet a member
+ * @throws {OverlayError} that says why the connection is cut
+ */
+export function checkHello(
+  hello: Hello,
+  overlay: Uint8Array | undefined,
+  wallMs: number,
+): Greeting {
+  if (hello.host.length !== KEY_BYTES || hello.nonce.length !== NONCE_BYTES)
+    throw new OverlayError("ERR_OVERLAY_REFUSED", "a hello without host key or nonce");
+  const wire = Math.min(WIRE_VERSION, hello.wireMax);
+  if (wire < WIRE_VERSION_MIN || wire < hello.wireMin)
+    throw new OverlayError(
+      "ERR_OVERLAY_VERSION",
+      `the peer speaks wire versions ${hello.wireMin} to ${hello.wireMax}, ` +
+        `this host ${WIRE_VERSION_MIN} to ${WIRE_VERSION}; upgrade the older one`,
+    );
+  const isForeign = overlay === undefined || !isEqualBytes(hello.overlay, overlay);
+  if (hello.membership === null || isForeign)
+    return { host: hello.host, membership: undefined, wire };
+  const membership = checkMembership(hello.membership, overlay, wallMs);
+  if (!isEqualBytes(membership.host, hello.host))
+    throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "the certificate is another host's");
+  if (membership.linkSubnet !== null && !isEqualBytes(membership.linkSubnet, hello.subnet))
+    throw new OverlayError(
+      "ERR_OVERLAY_CERTIFICATE",
+      "the peer was admitted on an open link and holds no membership beyond it; give it a token",
+    );
+  return { host: hello.host, membership, wire };
+}
+
+function transcript(first: Uint8Array, second: Uint8Array, from: string, to: string): Uint8Array {
+  return concatBytes(first, second, utf8(`${from}\0${to}`));
+}

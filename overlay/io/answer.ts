@@ -1,0 +1,27 @@
+/** What a subnet answers to a get, inside the daemon and on the wire. */
+import { fromBase32, toBase32 } from "../identity/base32.ts";
+import type { GetResponse, RecordItem } from "../schema/messages.ts";
+
+export type ResolvedBy = "local" | "sibling" | "multicast" | "none";
+
+export interface Answer {
+  readonly items: readonly RecordItem[];
+  readonly resolvedBy: ResolvedBy;
+  /** Host id that had them. */
+  readonly host: string;
+}
+
+export function toGetResponse(answer: Answer): GetResponse {
+  const resolvedBy = { local: 1, sibling: 2, multicast: 3, none: 4 }[answer.resolvedBy];
+  return { items: [...answer.items], resolvedBy, host: fromBase32(answer.host), tried: 0 };
+}
+
+/** The other way, from the wire. */
+export function fromGetResponse(response: GetResponse): Answer {
+  const names = ["none", "local", "sibling", "multicast", "none"] as const;
+  return {
+    items: response.items,
+    resolvedBy: names[response.resolvedBy] ?? "none",
+    host: toBase32(response.host),
+  };
+}

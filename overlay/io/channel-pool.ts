@@ -1,0 +1,155 @@
+/**
+ * All channels of one libp2p node: every connection gets one, whoever dialled and why.
+ *
+ * Dials go to bare addresses on purpose: a dial by peer id, or to an address that names one, would
+ * use the newest connection to any host of that subnet.
+ */
+import type { Connection, Libp2p } from "@libp2p/interface";
+import { randomBytes } from "node:crypto";
+import { errorMessage } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { parseAddress, toMultiaddrText } from "../address.ts";
+import { OverlayError } from "../errors.ts";
+import { NONCE_BYTES } from "../identity/hello.ts";
+import type { Hello } from "../schema/messages.ts";
+import { toMultiaddr } from "./nodes.ts";
+import { PEER_PROTOCOL, PeerChannel, type ChannelContext } from "./peer-channel.ts";
+
+/** A connection whose hello is not proven by then is cut. */
+const HELLO_DEADLINE_MS = 8_000;
+
+export interface PoolParts extends Omit<
+  ChannelContext,
+  "ownPeerId" | "hello" | "onOpen" | "onClose"
+> {
+  /** What this host says of itself, but for the nonce. */
+  introduce(): Omit<Hello, "nonce">;
+  readonly log: Logger;
+}
+
+export interface PoolListener {
+  onOpen(channel: PeerChannel): void;
+  onClose(channel: PeerChannel, reason: string): void;
+}
+
+export class ChannelPool {
+  readonly #node: Libp2p;
+  readonly #context: ChannelContext;
+  readonly #log: Logger;
+  readonly #channels = new Set<PeerChannel>();
+  readonly #admissions = new WeakMap<Connection, PromiseWithResolvers<void>>();
+  readonly #opening = new WeakMap<Connection, Promise<PeerChannel>>();
+  readonly #dialling = new Map<string, Promise<PeerChannel>>();
+  readonly #onConnection: (event: CustomEvent<Connection>) => void;
+  #isClosed = false;
+
+  private constructor(node: Libp2p, parts: PoolParts, listener: PoolListener) {
+    const { introduce, log, ...rest } = parts;
+    this.#node = node;
+    this.#log = log;
+    this.#context = {
+      ...rest,
+      ownPeerId: node.peerId.toString(),
+      hello: () => ({ ...introduce(), nonce: new Uint8Array(randomBytes(NONCE_BYTES)) }),
+      onOpen: (channel) => {
+        this.#channels.add(channel);
+        if (channel.isMember) this.#admission(channel.connection).resolve();
+        listener.onOpen(channel);
+      },
+      onClose: (channel, reason) => {
+        if (this.#channels.delete(channel)) listener.onClose(channel, reason);
+      },
+    };
+    this.#onConnection = ({ detail }) => this.#greet(detail);
+  }
+
+  static async start(node: Libp2p, parts: PoolParts, listener: PoolListener): Promise<ChannelPool> {
+    const pool = new ChannelPool(node, parts, listener);
+    await node.handle(PEER_PROTOCOL, (stream, connection) =>
+      PeerChannel.accept(stream, connection, pool.#context),
+    );
+    node.addEventListener("connection:open", pool.#onConnection);
+    return pool;
+  }
+
+  get channels(): ReadonlySet<PeerChannel> {
+    return this.#channels;
+  }
+
+  /** Resolves once that connection's other end has proven to be a member. */
+  admitted(connection: Connection): Promise<void> {
+    return this.#admission(connection).promise;
+  }
+
+  /**
+   * Dials one address and waits for the hello; joins a dial under way.
+   *
+   * @param address  `ADDRESS:PORT`
+   * @param expected refuses whom the caller did not mean
+   * @throws {OverlayError} ERR_OVERLAY_UNREACHABLE, ERR_OVERLAY_WRONG_PEER, or the peer's refusal
+   */
+  async dial(address: string, signal: AbortSignal): Promise<PeerChannel> {
+    const underWay = this.#dialling.get(address);
+    if (underWay !== undefined) return underWay;
+    const dial = this.#dial(address, signal).finally(() => this.#dialling.delete(address));
+    this.#dialling.set(address, dial);
+    return dial;
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    this.#node.removeEventListener("connection:open", this.#onConnection);
+    await this.#node.unhandle(PEER_PROTOCOL);
+    for (const channel of this.#channels) channel.cut("ERR_OVERLAY_UNREACHABLE", "going away");
+  }
+
+  async #dial(address: string, signal: AbortSignal): Promise<PeerChannel> {
+    const target = toMultiaddr(toMultiaddrText(parseAddress(address)));
+    let connection: Connection;
+    try {
+      connection = await this.#node.dial(target, { signal });
+    } catch (cause) {
+      const reason = signal.aborted ? "no answer in time" : errorMessage(cause);
+      throw new OverlayError("ERR_OVERLAY_UNREACHABLE", `${address}: ${reason}`, { cause });
+    }
+    return this.#open(connection);
+  }
+
+  #greet(connection: Connection): void {
+    if (this.#isClosed) return connection.abort(new Error("stopping"));
+    this.#admission(connection);
+    if (connection.direction === "inbound") return;
+    this.#open(connection).catch((error: unknown) => {
+      this.#log.debug("hello failed", { reason: errorMessage(error) });
+      void connection.close().catch(() => {});
+    });
+  }
+
+  #open(connection: Connection): Promise<PeerChannel> {
+    const known = this.#opening.get(connection);
+    if (known !== undefined) return known;
+    const signal = AbortSignal.timeout(HELLO_DEADLINE_MS);
+    const opening = PeerChannel.open(connection, this.#context, signal).catch((cause: unknown) => {
+      if (cause instanceof OverlayError) throw cause;
+      throw new OverlayError("ERR_OVERLAY_UNREACHABLE", errorMessage(cause), { cause });
+    });
+    this.#opening.set(connection, opening);
+    return opening;
+  }
+
+  #admission(connection: Connection): PromiseWithResolvers<void> {
+    const known = this.#admissions.get(connection);
+    if (known !== undefined) return known;
+    const admission = Promise.withResolvers<void>();
+    admission.promise.catch(() => {}); // nobody need wait for it
+    const timer = setTimeout(() => {
+      admission.reject(new OverlayError("ERR_OVERLAY_REFUSED", "no hello in time"));
+      const isGreeted = [...this.#channels].some((channel) => channel.connection === connection);
+      if (!isGreeted) connection.abort(new Error("no hello in time"));
+    }, HELLO_DEADLINE_MS);
+    void admission.promise.then(() => clearTimeout(timer)).catch(() => {});
+    connection.addEventListener("close", () => clearTimeout(timer));
+    this.#admissions.set(connection, admission);
+    return admission;
+  }
+}

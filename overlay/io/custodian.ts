@@ -1,0 +1,276 @@
+/**
+ * The subnet's side of the directory: takes records in, spreads them over the hosts by their
+ * policy, finds them again, and moves them when hosts or subnets come and go. mDHT §3.3.5.
+ */
+import { toHex } from "../../platform/bytes.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { OverlayError } from "../errors.ts";
+import { copiesWanted, QueryMeter } from "../records/copy-policy.ts";
+import type { DurableRecords } from "../records/durable-records.ts";
+import { placeCopies } from "../records/placement.ts";
+import { decodeRecord, encodeRecord, verifyRecord } from "../records/record.ts";
+import { remainingMs, type AcceptResult, type HeldRecord } from "../records/record-store.ts";
+import { placeInSubnet } from "../records/subnet-placement.ts";
+import {
+  GetRequestCodec,
+  GetResponseCodec,
+  PutRequestCodec,
+  PutResponseCodec,
+  type PutOutcome,
+  type RecordItem,
+} from "../schema/messages.ts";
+import type { Answer, ResolvedBy } from "./answer.ts";
+import { CALL, PUT_RESULT } from "./methods.ts";
+import type { Siblings } from "./siblings.ts";
+import type { WatchDesk } from "./watch-desk.ts";
+
+const SIBLING_TIMEOUT_MS = 1_000;
+/** After a fruitless search of the link the key is not asked for again so soon. */
+const MISS_MS = 1_000;
+const MISSES_MAX = 4_096;
+/** Siblings asked by their place before the link is. */
+const PLACES_ASKED = 2;
+
+export interface CustodianParts {
+  readonly records: DurableRecords;
+  readonly siblings: Siblings;
+  readonly watches: WatchDesk;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly self: { readonly id: string; readonly key: Uint8Array };
+  /** Live hosts of the subnet, this one included. */
+  hosts(): readonly string[];
+  /** Asks the link who holds a key; host ids. */
+  askLink(key: Uint8Array): Promise<readonly string[]>;
+  /** Whether this host is alone for as far as the link tells. */
+  isAlone(): boolean;
+}
+
+export class Custodian {
+  readonly #parts: CustodianParts;
+  readonly #misses = new Map<string, number>();
+  readonly #queries = new QueryMeter();
+
+  constructor(parts: CustodianParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Takes records in for the whole subnet; acknowledged once its copies are stored.
+   *
+   * @param from subnet that brings them; `null`: a host of our own
+   */
+  async put(items: readonly RecordItem[], from: string | null): Promise<PutOutcome[]> {
+    return Promise.all(items.map((item) => this.#putOne(item, from)));
+  }
+
+  /** A sibling's copy: stored here and nowhere else. */
+  async putInside(items: readonly RecordItem[]): Promise<PutOutcome[]> {
+    return Promise.all(items.map((item) => this.#store(item, null, false)));
+  }
+
+  /** Answers for the whole subnet: own store, siblings by place, then the link. */
+  async get(key: Uint8Array): Promise<Answer> {
+    const { clock, self } = this.#parts;
+    const keyHex = toHex(key);
+    this.#queries.note(keyHex, clock.monotonicMs());
+    const own = this.getInside(key);
+    if (own.length > 0) return { items: own, resolvedBy: "local", host: self.id };
+    const none: Answer = { items: [], resolvedBy: "none", host: self.id };
+    if (this.#parts.isAlone() || this.#isMissed(keyHex)) return none;
+    const sibling = await this.#askPlaces(key);
+    const found = sibling ?? (await this.#askLink(key));
+    if (found === undefined) {
+      this.#noteMiss(keyHex);
+      return none;
+    }
+    await this.#keepOnDemand(keyHex, found.items);
+    return found;
+  }
+
+  /** What this host itself has, tombstones included. */
+  getInside(key: Uint8Array): RecordItem[] {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const held = this.#parts.records.store.getWithTombstones(toHex(key), nowMs);
+    return held.map((record) => toItem(record, nowMs));
+  }
+
+  answerInside(key: Uint8Array): Answer {
+    const items = this.getInside(key);
+    const resolvedBy = items.length > 0 ? "local" : "none";
+    return { items, resolvedBy, host: this.#parts.self.id };
+  }
+
+  holds(key: Uint8Array): boolean {
+    return this.getInside(key).length > 0;
+  }
+
+  /**
+   * Copies records to siblings.
+   *
+   * @returns hosts that have all of them now
+   */
+  async copyTo(hosts: readonly string[], items: readonly RecordItem[]): Promise<string[]> {
+    const { siblings, log } = this.#parts;
+    const body = PutRequestCodec.encode({ items: [...items], isRepair: false, isInside: true });
+    const results = await Promise.all(
+      hosts.map(async (host) => {
+        try {
+          const answer = await siblings.call(host, CALL.put, body, SIBLING_TIMEOUT_MS * 3);
+          const { outcomes } = PutResponseCodec.decode(answer);
+          return outcomes.every(isKept) ? host : undefined;
+        } catch (error) {
+          log.debug("copy failed", { host, reason: errorMessage(error) });
+          return undefined;
+        }
+      }),
+    );
+    return results.filter((host) => host !== undefined);
+  }
+
+  async #putOne(item: RecordItem, from: string | null): Promise<PutOutcome> {
+    const { self, hosts, log } = this.#parts;
+    let record;
+    try {
+      record = decodeRecord(item.record);
+      if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
+    } catch (error) {
+      return outcome(PUT_RESULT.refused, { message: errorMessage(error) });
+    }
+    this.#misses.delete(toHex(record.key));
+    const live = hosts();
+    const placed = placeInSubnet(record, live) ?? [self.id];
+    const others = placed.filter((host) => host !== self.id);
+    const [own, copied] = await Promise.all([
+      placed.includes(self.id) ? this.#store(item, from, true) : undefined,
+      this.copyTo(others, [item]),
+    ]);
+    if (own !== undefined && !isKept(own)) return own;
+    let copies = copied.length + (own === undefined ? 0 : 1);
+    if (copies < placed.length) copies += await this.#makeUp(item, from, placed, copies, own);
+    if (copies === 0) {
+      log.warn("no host of the subnet stored a record", { key: toHex(record.key) });
+      return outcome(PUT_RESULT.storage, { message: "no host of the subnet could store it" });
+    }
+    // A host without a copy of its own still tells whoever watches through it.
+    if (own === undefined) this.#parts.watches.publish(record.key, [item], true);
+    return { ...(own ?? outcome(PUT_RESULT.stored)), copies };
+  }
+
+  /** Hosts that should have stored a record did not: the next in order do, at last this one. */
+  async #makeUp(
+    item: RecordItem,
+    from: string | null,
+    placed: readonly string[],
+    copies: number,
+    own: PutOutcome | undefined,
+  ): Promise<number> {
+    const { self, hosts } = this.#parts;
+    const { key } = decodeRecord(item.record);
+    let made = 0;
+    for (const host of placeCopies(key, hosts(), hosts().length)) {
+      if (copies + made >= placed.length) break;
+      if (placed.includes(host) || host === self.id) continue;
+      made += (await this.copyTo([host], [item])).length;
+    }
+    if (copies + made > 0 || own !== undefined) return made;
+    return isKept(await this.#store(item, from, true)) ? 1 : 0;
+  }
+
+  async #store(item: RecordItem, from: string | null, isEntry: boolean): Promise<PutOutcome> {
+    const { records, clock, watches } = this.#parts;
+    try {
+      const record = decodeRecord(item.record);
+      if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
+      const offer = { record, remainingMs: item.remainingMs, from, isOwned: false };
+      const result = await records.accept(offer, clock.monotonicMs());
+      if (result.type === "stored") watches.publish(record.key, [item], isEntry);
+      return toOutcome(result);
+    } catch (error) {
+      const isDisk = error instanceof OverlayError && error.code === "ERR_OVERLAY_STORAGE";
+      const result = isDisk ? PUT_RESULT.storage : PUT_RESULT.refused;
+      return outcome(result, { message: errorMessage(error) });
+    }
+  }
+
+  async #askPlaces(key: Uint8Array): Promise<Answer | undefined> {
+    const { hosts, self } = this.#parts;
+    const places = placeCopies(key, hosts(), PLACES_ASKED).filter((host) => host !== self.id);
+    return firstFound(places.map((host) => this.#askSibling(host, key, "sibling")));
+  }
+
+  async #askLink(key: Uint8Array): Promise<Answer | undefined> {
+    const holders = await this.#parts.askLink(key);
+    return firstFound(holders.map((host) => this.#askSibling(host, key, "multicast")));
+  }
+
+  async #askSibling(host: string, key: Uint8Array, resolvedBy: ResolvedBy): Promise<Answer> {
+    const { siblings } = this.#parts;
+    const body = GetRequestCodec.encode({ key, isInside: true });
+    const answer = await siblings.call(host, CALL.get, body, SIBLING_TIMEOUT_MS);
+    return { items: GetResponseCodec.decode(answer).items, resolvedBy, host };
+  }
+
+  /** `demand`: a host that is asked often for what it lacks keeps a copy. */
+  async #keepOnDemand(keyHex: string, items: readonly RecordItem[]): Promise<void> {
+    const { clock, hosts } = this.#parts;
+    const perMinute = this.#queries.perMinute(keyHex, clock.monotonicMs());
+    for (const item of items) {
+      const { policy } = decodeRecord(item.record);
+      if (policy.type !== "demand" || copiesWanted(policy, hosts().length, perMinute) < 2) continue;
+      await this.#store(item, null, false);
+    }
+  }
+
+  #isMissed(keyHex: string): boolean {
+    return (this.#misses.get(keyHex) ?? -Infinity) > this.#parts.clock.monotonicMs() - MISS_MS;
+  }
+
+  #noteMiss(keyHex: string): void {
+    this.#misses.delete(keyHex);
+    this.#misses.set(keyHex, this.#parts.clock.monotonicMs());
+    if (this.#misses.size > MISSES_MAX) this.#misses.delete(this.#misses.keys().next().value ?? "");
+  }
+}
+
+/** The first answer with records in it; `undefined` when none has any. */
+async function firstFound(answers: readonly Promise<Answer>[]): Promise<Answer | undefined> {
+  const found = answers.map(async (answer) => {
+    const settled = await answer;
+    if (settled.items.length === 0) throw new OverlayError("ERR_OVERLAY_UNREACHABLE", "absent");
+    return settled;
+  });
+  return Promise.any(found).catch(() => undefined);
+}
+
+export function toItem(held: HeldRecord, nowMs: number): RecordItem {
+  return { record: encodeRecord(held.record), remainingMs: remainingMs(held, nowMs) };
+}
+
+export function isKept({ result }: PutOutcome): boolean {
+  return result === PUT_RESULT.stored || result === PUT_RESULT.duplicate;
+}
+
+function outcome(result: number, given: Partial<PutOutcome> = {}): PutOutcome {
+  return { result, floor: 0n, message: "", copies: 0, ...given };
+}
+
+function toOutcome(result: AcceptResult): PutOutcome {
+  switch (result.type) {
+    case "stored":
+      return outcome(PUT_RESULT.stored, { copies: 1 });
+    case "duplicate":
+      return outcome(PUT_RESULT.duplicate, { copies: 1 });
+    case "stale":
+      return outcome(PUT_RESULT.stale, {
+        floor: result.floor,
+        message: "a newer version is known",
+      });
+    case "quota":
+      return outcome(PUT_RESULT.quota, { message: `quota reached: ${result.quota}` });
+    case "expired":
+      return outcome(PUT_RESULT.expired, { message: "it has expired" });
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Length-prefixed frames over one libp2p stream.
+ *
+ * A frame is a 32-bit length and that many bytes. The trap list of libp2p v3 streams: `onDrain()`
+ * works once per stream, so the writer waits for the `drain` event; reading by `message` events
+ * keeps nothing queued behind a slow loop.
+ */
+import type { Stream } from "@libp2p/interface";
+import { OverlayError } from "../errors.ts";
+import { MESSAGE_BYTES_MAX } from "../schema/codec.ts";
+
+const LENGTH_BYTES = 4;
+/** Bytes waiting for a slow peer before the stream is given up. */
+const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
+
+export interface FrameHandlers {
+  frame(bytes: Uint8Array): void;
+  close(error: Error | undefined): void;
+}
+
+export class FrameStream {
+  readonly #stream: Stream;
+  readonly #handlers: FrameHandlers;
+  #pending = Buffer.alloc(0);
+  readonly #queue: Uint8Array[] = [];
+  #queuedBytes = 0;
+  #isClosed = false;
+
+  constructor(stream: Stream, handlers: FrameHandlers) {
+    this.#stream = stream;
+    this.#handlers = handlers;
+    stream.addEventListener("message", ({ data }) => this.#onBytes(data.subarray()));
+    stream.addEventListener("drain", () => this.#flush());
+    stream.addEventListener("remoteCloseWrite", () => this.#close(undefined));
+    stream.addEventListener("close", (event) => this.#close(event.error));
+  }
+
+  send(frame: Uint8Array): void {
+    if (this.#isClosed) return;
+    const bytes = new Uint8Array(LENGTH_BYTES + frame.length);
+    new DataView(bytes.buffer).setUint32(0, frame.length);
+    bytes.set(frame, LENGTH_BYTES);
+    this.#queue.push(bytes);
+    this.#queuedBytes += bytes.length;
+    if (this.#queuedBytes > QUEUE_BYTES_MAX)
+      this.abort(new OverlayError("ERR_OVERLAY_UNREACHABLE", "the peer reads too slowly"));
+    else if (!this.#stream.writableNeedsDrain) this.#flush();
+  }
+
+  /** Ends our writing after what is queued. */
+  async end(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#flush();
+    await this.#stream.close().catch(() => {});
+    this.#close(undefined);
+  }
+
+  abort(error: Error): void {
+    this.#stream.abort(error);
+    this.#close(error);
+  }
+
+  #flush(): void {
+    while (!this.#isClosed) {
+      const next = this.#queue.shift();
+      if (next === undefined) return;
+      this.#queuedBytes -= next.length;
+      try {
+        if (!this.#stream.send(next)) return;
+      } catch (error) {
+        this.#close(error as Error); // closed under our hands: the same as a close event
+      }
+    }
+  }
+
+  #onBytes(bytes: Uint8Array): void {
+    this.#pending =
+      this.#pending.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#pending, bytes]);
+    let at = 0;
+    while (!this.#isClosed && this.#pending.length - at >= LENGTH_BYTES) {
+      const length = this.#pending.readUInt32BE(at);
+      if (length > MESSAGE_BYTES_MAX) {
+        this.abort(new OverlayError("ERR_OVERLAY_REFUSED", `a frame of ${length} bytes`));
+        return;
+      }
+      if (this.#pending.length - at - LENGTH_BYTES < length) break;
+      const from = at + LENGTH_BYTES;
+      at = from + length;
+      this.#handlers.frame(this.#pending.subarray(from, at));
+    }
+    if (!this.#isClosed) this.#pending = this.#pending.subarray(at);
+  }
+
+  #close(error: Error | undefined): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#queue.length = 0;
+    this.#pending = Buffer.alloc(0);
+    this.#handlers.close(error);
+  }
+}

@@ -1,0 +1,154 @@
+/**
+ * `Routing` by kad-dht, with the eviction that kad-dht lacks.
+ *
+ * kad-dht keeps dead peers and hands them on; here a subnet whose hosts are all dead is removed,
+ * and stays out until it has proven by a hello that it lives.
+ */
+import type { Libp2p, PeerId } from "@libp2p/interface";
+import type { KadDHT } from "@libp2p/kad-dht";
+import type { Logger } from "../../platform/logger.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import { fromBase32, toBase32 } from "../identity/base32.ts";
+import { compareDistance, positionOf } from "../routing/position.ts";
+import type { Routing, RoutingEntry, RoutingEvent } from "../routing/routing.ts";
+import { K_BUCKET_SIZE, peerIdOf, publicKeyOf, type SubnetNode } from "./nodes.ts";
+
+/** What is used of kad-dht's routing table; public at run time, not in its types. */
+interface KadTable extends EventTarget {
+  readonly size: number;
+  find(peer: PeerId): Promise<PeerId | undefined>;
+  closestPeers(position: Uint8Array, options: { readonly count: number }): PeerId[];
+  queueRoutingTableUpdate(peer: PeerId, options?: { readonly activeTimeout?: number }): void;
+  remove(peer: PeerId): Promise<void>;
+}
+
+interface Placed extends RoutingEntry {
+  readonly position: Uint8Array;
+}
+
+const ENTRY_CHECK_MS = 5_000;
+
+export class KadRouting implements Routing {
+  readonly #node: Libp2p;
+  readonly #dht: KadDHT;
+  readonly #table: KadTable;
+  readonly #log: Logger;
+  readonly #self: Placed;
+  readonly #entries = new Map<string, Placed>();
+  readonly #evicted = new Set<string>();
+  readonly #listeners: ((event: RoutingEvent) => void)[] = [];
+  #changes = 0;
+
+  constructor({ node, dht }: SubnetNode, log: Logger) {
+    this.#node = node;
+    this.#dht = dht;
+    this.#log = log;
+    this.#table = (dht as unknown as { readonly routingTable: KadTable }).routingTable;
+    this.#self = place(node.peerId)!;
+    this.#table.addEventListener("peer:add", (event) => this.#onAdd(peerOf(event)));
+    this.#table.addEventListener("peer:remove", (event) => this.#onRemove(peerOf(event)));
+  }
+
+  get changes(): number {
+    return this.#changes;
+  }
+
+  entries(): readonly RoutingEntry[] {
+    return [...this.#entries.values()];
+  }
+
+  onEvent(listener: (event: RoutingEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  closestKnown(key: Uint8Array, count: number): readonly RoutingEntry[] {
+    return sortByDistance(key, [this.#self, ...this.#entries.values()]).slice(0, count);
+  }
+
+  async closest(
+    key: Uint8Array,
+    count: number,
+    signal: AbortSignal,
+  ): Promise<readonly RoutingEntry[]> {
+    // Alone, a query would wait for its signal; kad-dht's own way round that spends its first
+    // self-query on an empty table.
+    if (this.#table.size === 0) return [this.#self];
+    const found = new Map<string, Placed>([[this.#self.subnetId, this.#self]]);
+    try {
+      for await (const event of this.#dht.getClosestPeers(key, { signal })) {
+        if (event.name === "FINAL_PEER") this.#collect(found, event.peer.id);
+        else if (event.name === "PEER_RESPONSE") this.#collect(found, event.from);
+      }
+    } catch (error) {
+      this.#log.debug("lookup ended early", { reason: errorMessage(error) });
+    }
+    for (const entry of this.closestKnown(key, K_BUCKET_SIZE))
+      if (!found.has(entry.subnetId)) found.set(entry.subnetId, entry as Placed);
+    return sortByDistance(key, [...found.values()]).slice(0, count);
+  }
+
+  add(subnetId: string): void {
+    this.#evicted.delete(subnetId);
+    this.#table.queueRoutingTableUpdate(peerIdOf(fromBase32(subnetId)), {
+      activeTimeout: ENTRY_CHECK_MS,
+    });
+  }
+
+  async evict(subnetId: string): Promise<void> {
+    this.#evicted.add(subnetId);
+    const peer = peerIdOf(fromBase32(subnetId));
+    await this.#table.remove(peer).catch(() => {}); // not in it: as wanted
+    await this.#node.peerStore.delete(peer).catch(() => {});
+    this.#forget(subnetId);
+  }
+
+  #collect(found: Map<string, Placed>, peer: PeerId): void {
+    const placed = place(peer);
+    if (placed !== undefined && !this.#evicted.has(placed.subnetId))
+      found.set(placed.subnetId, placed);
+  }
+
+  #onAdd(peer: PeerId): void {
+    const placed = place(peer);
+    if (placed === undefined || placed.subnetId === this.#self.subnetId) return;
+    if (this.#evicted.has(placed.subnetId)) {
+      void this.#table.remove(peer).catch(() => {}); // back on hearsay
+      return;
+    }
+    if (this.#entries.has(placed.subnetId)) return;
+    this.#entries.set(placed.subnetId, placed);
+    this.#changes++;
+    this.#emit({ type: "added", subnetId: placed.subnetId });
+  }
+
+  #onRemove(peer: PeerId): void {
+    const placed = place(peer);
+    if (placed !== undefined) this.#forget(placed.subnetId);
+  }
+
+  #forget(subnetId: string): void {
+    if (!this.#entries.delete(subnetId)) return;
+    this.#changes++;
+    this.#emit({ type: "removed", subnetId });
+  }
+
+  #emit(event: RoutingEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+function peerOf(event: Event): PeerId {
+  return (event as CustomEvent<PeerId>).detail;
+}
+
+function place(peer: PeerId): Placed | undefined {
+  const subnet = publicKeyOf(peer);
+  if (subnet === undefined) return undefined;
+  // kad-dht places a peer at the SHA-256 of its multihash, and a key at the SHA-256 of the key.
+  return { subnet, subnetId: toBase32(subnet), position: positionOf(peer.toMultihash().bytes) };
+}
+
+function sortByDistance(key: Uint8Array, entries: readonly Placed[]): Placed[] {
+  const target = positionOf(key);
+  return [...entries].sort((a, b) => compareDistance(target, a.position, b.position));
+}

@@ -1,0 +1,326 @@
+/** The link as the overlay uses it: sockets, interface and clock around the link machine. */
+import type { Clock } from "../../platform/clock.ts";
+import { errorCode, errorMessage } from "../../platform/errors.ts";
+import { type Driver, createDriver } from "../../platform/io/driver.ts";
+import type { Logger } from "../../platform/logger.ts";
+import type { Random } from "../../platform/random.ts";
+import { OverlayError } from "../errors.ts";
+import { type LinkAddressing, parseAddress } from "../link/address.ts";
+import type { HostAnnouncement } from "../link/announcement.ts";
+import { LinkMachine } from "../link/link-machine.ts";
+import type { GoneReason, LinkAction, LinkCounters, LinkEvent, LinkPeer } from "../link/types.ts";
+import {
+  type LinkFingerprint,
+  linkFingerprint,
+  pickLink,
+  readLink,
+  watchLink,
+} from "./interfaces.ts";
+import { EchoFilter } from "./mdns-echo.ts";
+import {
+  FAMILIES,
+  type Family,
+  type MdnsSocket,
+  hasFamily,
+  openMdnsSocket,
+} from "./mdns-socket.ts";
+
+/** What happens on the link. All of it is a hint: verify over a connection. */
+export type LinkNotice =
+  | { readonly type: "peer-found" | "peer-changed"; readonly peer: LinkPeer }
+  | { readonly type: "peer-gone"; readonly peer: LinkPeer; readonly reason: GoneReason }
+  /** Other addresses, another interface, or a wake-up from sleep; `null` while down. */
+  | { readonly type: "link-changed"; readonly link: LinkAddressing | null };
+
+export interface LinkOptions {
+  /** `null` for the interface of the default route. */
+  readonly interface: string | null;
+  readonly random: Random;
+  readonly clock: Clock;
+  readonly log: Logger;
+  readonly onEvent: (notice: LinkNotice) => void;
+  /** Whether this host holds a record with that label. */
+  readonly onQuestion: (label: string) => boolean | Promise<boolean>;
+  /** How often the interface is looked at. Default 2000 ms. */
+  readonly watchEveryMs: number;
+}
+
+export interface LinkStats extends LinkCounters {
+  readonly interface: string | null;
+  readonly addresses: readonly string[];
+  readonly families: readonly Family[];
+  /** Datagrams, each address family counted. */
+  readonly packetsSent: number;
+  readonly packetsReceived: number;
+  readonly sendFailures: number;
+  /**
+   * `heard`: others' multicasts arrive. `alone`: only our own come back, from this host's kernel,
+   * which proves nothing about the network. `none`: not even those, so multicast does not work.
+   */
+  readonly multicast: "heard" | "alone" | "none";
+}
+
+export interface Link {
+  /** Starts, changes or (with `null`) withdraws the announcement. */
+  announce(announcement: HostAnnouncement | null): void;
+  peers(): readonly LinkPeer[];
+  /**
+   * Asks who holds the record with a label.
+   *
+   * @returns host tags, 30 ms after the first answer; none when nobody answers in time (default
+   *          250 ms) or when more is asked than the link should bear
+   */
+  ask(label: string, options?: { readonly timeoutMs?: number }): Promise<readonly string[]>;
+  /** Spares a peer known alive from being asked; to be repeated within 90 s. */
+  confirm(hostTag: string): void;
+  stats(): LinkStats;
+  /** @param waitMs how long an unknown gateway may take to answer; default 200 */
+  fingerprint(waitMs?: number): Promise<LinkFingerprint | null>;
+  /** Says goodbye and closes the sockets. */
+  close(): Promise<void>;
+}
+
+const ASK_TIMEOUT_MS = 250;
+const FINGERPRINT_WAIT_MS = 200;
+const WATCH_EVERY_MS = 2000;
+
+/**
+ * Opens the link and starts browsing, without announcing anything yet.
+ *
+ * Where no interface is usable yet the link is down, and comes up by itself.
+ *
+ * @throws {OverlayError} ERR_OVERLAY_LINK if the named interface does not exist, or port 5353 is
+ *         not to be shared
+ */
+export async function openLink(
+  given: Omit<LinkOptions, "watchEveryMs"> & Partial<LinkOptions>,
+): Promise<Link> {
+  const link = new MdnsLink({ watchEveryMs: WATCH_EVERY_MS, ...given });
+  await link.open();
+  return link;
+}
+
+class MdnsLink implements Link {
+  readonly #options: LinkOptions;
+  readonly #machine: LinkMachine;
+  readonly #driver: Driver<LinkEvent>;
+  readonly #echoes: EchoFilter;
+  readonly #asks = new Map<number, (hostTags: readonly string[]) => void>();
+  #askCount = 0;
+  #sockets: readonly MdnsSocket[] = [];
+  #addressing: LinkAddressing | undefined;
+  /** Sends not yet handed to the kernel; a close waits for the goodbye. */
+  readonly #sending = new Set<Promise<unknown>>();
+  #reopening: Promise<void> = Promise.resolve();
+  #stopWatch: () => void = () => {};
+  #isClosed = false;
+  #sent = 0;
+  #received = 0;
+  #echoed = 0;
+  #sendFailures = 0;
+
+  constructor(options: LinkOptions) {
+    this.#options = options;
+    this.#machine = new LinkMachine(options.random);
+    this.#driver = createDriver(this.#machine, options.clock, (action) => this.#perform(action));
+    this.#echoes = new EchoFilter(options.clock);
+  }
+
+  async open(): Promise<void> {
+    const { clock, watchEveryMs, interface: named } = this.#options;
+    const link = pickLink(named);
+    await this.#openSockets(link);
+    this.#driver.feed({ type: "start", link: link ?? DOWN, announcement: null });
+    this.#stopWatch = watchLink({
+      read: () => this.#currentLink(),
+      clock,
+      everyMs: watchEveryMs,
+      onChange: (next, reason) => this.#onChange(next, reason),
+    });
+  }
+
+  announce(announcement: HostAnnouncement | null): void {
+    this.#driver.feed({ type: "announce", announcement });
+  }
+
+  peers(): readonly LinkPeer[] {
+    return this.#machine.peers();
+  }
+
+  ask(label: string, { timeoutMs = ASK_TIMEOUT_MS } = {}): Promise<readonly string[]> {
+    if (this.#isClosed) return Promise.resolve([]);
+    const id = this.#askCount++;
+    return new Promise((resolve) => {
+      this.#asks.set(id, resolve);
+      this.#driver.feed({ type: "ask", id, label, timeoutMs });
+    });
+  }
+
+  confirm(hostTag: string): void {
+    this.#driver.feed({ type: "confirm", hostTag });
+  }
+
+  stats(): LinkStats {
+    return {
+      ...this.#machine.counters,
+      interface: this.#addressing?.name ?? null,
+      addresses: this.#addressing?.addresses.map(({ address }) => address) ?? [],
+      families: this.#sockets.map(({ family }) => family),
+      packetsSent: this.#sent,
+      packetsReceived: this.#received,
+      sendFailures: this.#sendFailures,
+      multicast: this.#multicast(),
+    };
+  }
+
+  async fingerprint(waitMs = FINGERPRINT_WAIT_MS): Promise<LinkFingerprint | null> {
+    return this.#addressing === undefined ? null : linkFingerprint(this.#addressing, waitMs);
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#stopWatch();
+    await this.#reopening;
+    this.#driver.feed({ type: "stop" });
+    this.#driver.stop();
+    await Promise.all(this.#sending);
+    await this.#closeSockets();
+  }
+
+  /** The interface in use as long as it has addresses; only then another one. */
+  #currentLink(): LinkAddressing | undefined {
+    const { interface: named } = this.#options;
+    if (named !== null) return readLink(named);
+    const current = this.#addressing === undefined ? undefined : readLink(this.#addressing.name);
+    return current !== undefined && current.addresses.length > 0 ? current : pickLink(null);
+  }
+
+  #onChange(link: LinkAddressing | undefined, reason: "addresses" | "wake"): void {
+    this.#options.log.info("link changed", { reason, ...link });
+    this.#reopening = this.#reopenAfter(this.#reopening, link);
+  }
+
+  async #reopenAfter(former: Promise<void>, link: LinkAddressing | undefined): Promise<void> {
+    await former;
+    if (this.#isClosed) return;
+    await this.#closeSockets();
+    try {
+      await this.#openSockets(link);
+    } catch (error) {
+      this.#options.log.error("link does not open", { reason: errorMessage(error) });
+    }
+    this.#driver.feed({ type: "link-changed", link: link ?? DOWN });
+    this.#options.onEvent({ type: "link-changed", link: link ?? null });
+  }
+
+  /** Opens what families there are; one of them is enough. */
+  async #openSockets(link: LinkAddressing | undefined): Promise<void> {
+    this.#addressing = link;
+    if (link === undefined) return;
+    const opened: MdnsSocket[] = [];
+    const failures: unknown[] = [];
+    for (const family of FAMILIES) {
+      if (!hasFamily(link, family)) continue;
+      try {
+        opened.push(await this.#openSocket(family, link));
+      } catch (error) {
+        failures.push(error);
+        this.#options.log.warn("no multicast", { family, reason: errorMessage(error) });
+      }
+    }
+    this.#sockets = opened;
+    if (opened.length === 0 && failures.length > 0) throw cannotOpen(link, failures[0]);
+  }
+
+  #openSocket(family: Family, link: LinkAddressing): Promise<MdnsSocket> {
+    return openMdnsSocket({
+      family,
+      link,
+      onMessage: (bytes, from) => this.#onMessage(bytes, from.address, from.port),
+      onFailure: (error) => {
+        this.#sendFailures++;
+        this.#options.log.debug("multicast failed", { family, reason: error.message });
+      },
+    });
+  }
+
+  async #closeSockets(): Promise<void> {
+    const sockets = this.#sockets;
+    this.#sockets = [];
+    await Promise.all(sockets.map((socket) => socket.close()));
+  }
+
+  #onMessage(bytes: Uint8Array, from: string, port: number): void {
+    this.#received++;
+    if (this.#isOwnAddress(from) && this.#echoes.isEcho(bytes)) {
+      this.#echoed++;
+      return;
+    }
+    this.#driver.feed({ type: "packet", bytes, from, port });
+  }
+
+  #isOwnAddress(from: string): boolean {
+    const bare = from.split("%", 1)[0];
+    return this.#addressing?.addresses.some(({ address }) => address === bare) ?? false;
+  }
+
+  #perform(action: LinkAction): void {
+    switch (action.type) {
+      case "send":
+        return this.#send(action.bytes, action.to);
+      case "question-heard":
+        void this.#onQuestion(action.label);
+        return;
+      case "answer-heard":
+        return;
+      case "asked":
+        this.#asks.get(action.id)?.(action.hostTags);
+        this.#asks.delete(action.id);
+        return;
+      case "peer-found":
+      case "peer-changed":
+      case "peer-gone":
+        this.#options.onEvent(action);
+    }
+  }
+
+  #send(bytes: Uint8Array, to: { readonly address: string; readonly port: number } | null): void {
+    for (const socket of this.#sockets) {
+      if (to !== null && familyOf(to.address) !== socket.family) continue;
+      if (to === null) this.#echoes.sent(bytes);
+      this.#sent++;
+      const sending = socket.send(bytes, to);
+      this.#sending.add(sending);
+      void sending.finally(() => this.#sending.delete(sending));
+    }
+  }
+
+  async #onQuestion(label: string): Promise<void> {
+    try {
+      if (await this.#options.onQuestion(label)) this.#driver.feed({ type: "hold", label });
+    } catch (error) {
+      this.#options.log.warn("key question failed", { label, reason: errorMessage(error) });
+    }
+  }
+
+  #multicast(): LinkStats["multicast"] {
+    if (this.#received > this.#echoed) return "heard";
+    return this.#echoed > 0 ? "alone" : "none";
+  }
+}
+
+const DOWN: LinkAddressing = { name: "", addresses: [] };
+
+function familyOf(address: string): Family {
+  return parseAddress(address)?.length === 4 ? "ipv4" : "ipv6";
+}
+
+function cannotOpen(link: LinkAddressing, cause: unknown): OverlayError {
+  const message =
+    errorCode(cause) === "EADDRINUSE"
+      ? "UDP port 5353 is taken by a responder that does not share it; " +
+        "set disallow-other-stacks=no in avahi-daemon.conf, or stop it"
+      : `no multicast on ${link.name} (${errorMessage(cause)}); name another one with --interface`;
+  return new OverlayError("ERR_OVERLAY_LINK", message, { cause });
+}

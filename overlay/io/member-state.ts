@@ -1,0 +1,255 @@
+/**
+ * This host's membership, and its power to give others theirs.
+ *
+ * Keeps what the state directory has, makes overlays and tokens, and answers `admit`. Design,
+ * "Trust": who gets a certificate.
+ */
+import { createHash, randomBytes } from "node:crypto";
+import { concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
+import type { Clock } from "../../platform/clock.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { OverlayError } from "../errors.ts";
+import { toBase32 } from "../identity/base32.ts";
+import {
+  certifyByAuthority,
+  certifyByHost,
+  checkMembership,
+  readLeaf,
+  type CertificateRequest,
+} from "../identity/certificate.ts";
+import { createKeyPair, type KeyPair } from "../identity/keys.ts";
+import { checkToken, createToken } from "../identity/token.ts";
+import type { AdmitRequest, Membership, OverlayInfo } from "../schema/messages.ts";
+import type { Directory } from "../types.ts";
+import type { OverlayState, StateDirectory } from "./state.ts";
+
+const TOKEN_USE_DOMAIN = "causeway-token-use\0";
+const TOKEN_USE_TTL_MIN_MS = 1_000;
+const TOKEN_USE_TTL_MAX_MS = 24 * 3_600_000;
+
+/** What the answer to a newcomer hangs on beside its request. */
+export interface AdmissionScene {
+  readonly host: Uint8Array;
+  /** The newcomer dialled from an address of our own link. */
+  readonly isOnLink: boolean;
+  /** The subnet that open-link membership is bound to. */
+  readonly subnet: Uint8Array | undefined;
+  readonly directory:
+    (Directory & { peek(key: Uint8Array): ReturnType<Directory["get"]> }) | undefined;
+}
+
+export class MemberState {
+  readonly #state: StateDirectory;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #isOpen: boolean;
+  readonly #usedTokens = new Map<string, Uint8Array>();
+
+  /** @param isOpen admits on this link without a token, even once the overlay is locked */
+  constructor(state: StateDirectory, isOpen: boolean, clock: Clock, log: Logger) {
+    this.#state = state;
+    this.#isOpen = isOpen;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  get hostKey(): KeyPair {
+    return this.#state.hostKey;
+  }
+
+  get overlay(): OverlayState | null {
+    return this.#state.overlay;
+  }
+
+  get membership(): Membership {
+    return this.#required().membership;
+  }
+
+  /** Wall clock at which this host was admitted; a subnet's stamp is no older. */
+  get admittedAtMs(): number {
+    return Number(readLeaf(this.membership).admittedAtMs);
+  }
+
+  get notAfterMs(): number {
+    return Number(readLeaf(this.membership).notAfterMs);
+  }
+
+  /** What a newcomer or a sibling is told of the overlay. */
+  get info(): OverlayInfo {
+    const { id, name, secret, isLocked } = this.#required();
+    return { overlay: id, name, secret, locked: isLocked };
+  }
+
+  /** Makes an overlay of which this host is the first member. */
+  async create(name: string): Promise<OverlayState> {
+    const authoritySeed = new Uint8Array(randomBytes(32));
+    const authority = createKeyPair(authoritySeed);
+    const wallMs = this.#wallMs();
+    const request = { host: this.hostKey.publicKey, mayAdmit: true, linkSubnet: null, wallMs };
+    const overlay: OverlayState = {
+      id: authority.publicKey,
+      name,
+      secret: new Uint8Array(randomBytes(32)),
+      membership: certifyByAuthority(authority, request),
+      madeMs: wallMs,
+      isLone: true,
+      isLocked: false,
+      authoritySeed,
+    };
+    await this.#state.saveOverlay(overlay);
+    this.#log.info("overlay made", { overlay: toBase32(overlay.id), name });
+    return overlay;
+  }
+
+  /** Takes a membership in that another host gave. @throws {OverlayError} when it is not valid */
+  async accept(info: OverlayInfo, membership: Membership): Promise<void> {
+    const checked = checkMembership(membership, info.overlay, this.#clock.wallMs());
+    if (!isEqualBytes(checked.host, this.hostKey.publicKey))
+      throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "the certificate is another host's");
+    await this.#state.saveOverlay({
+      id: info.overlay,
+      name: info.name,
+      secret: info.secret,
+      membership,
+      madeMs: this.#wallMs(),
+      isLone: false,
+      isLocked: info.locked,
+      authoritySeed: null,
+    });
+  }
+
+  /** A sibling says that the overlay is locked; it never opens again. */
+  async lock(): Promise<boolean> {
+    const overlay = this.#required();
+    if (overlay.isLocked && !overlay.isLone) return false;
+    await this.#state.saveOverlay({ ...overlay, isLocked: true, isLone: false });
+    return true;
+  }
+
+  /** A one-time token; from now on the overlay is locked. */
+  async createToken(options: {
+    readonly mayAdmit: boolean;
+    readonly ttlMs: number;
+    readonly contacts: readonly string[];
+  }): Promise<string> {
+    const { id, name } = this.#required();
+    if (!this.#mayAdmit())
+      throw new OverlayError(
+        "ERR_OVERLAY_CERTIFICATE",
+        "this host may not admit others; make the token on a host that may",
+      );
+    await this.lock();
+    return createToken(this.hostKey, this.membership, {
+      seed: new Uint8Array(randomBytes(32)),
+      mayAdmit: options.mayAdmit,
+      notAfterMs: this.#wallMs() + options.ttlMs,
+      contacts: options.contacts,
+      overlayName: name,
+      overlay: id,
+    });
+  }
+
+  /**
+   * Judges a newcomer.
+   *
+   * @throws {OverlayError} ERR_OVERLAY_LOCKED, ERR_OVERLAY_TOKEN or ERR_OVERLAY_REFUSED, each with
+   *   words that the newcomer's administrator can act on
+   */
+  async admit(request: AdmitRequest, scene: AdmissionScene): Promise<Membership> {
+    const overlay = this.#required();
+    if (request.token !== null) return this.#admitByToken(request, scene);
+    if (overlay.isLocked && !this.#isOpen)
+      throw new OverlayError(
+        "ERR_OVERLAY_LOCKED",
+        `the overlay "${overlay.name}" is locked; run "causeway token" on a member and start this ` +
+          `host with --join @FILE`,
+      );
+    if (!scene.isOnLink || scene.subnet === undefined)
+      throw new OverlayError(
+        "ERR_OVERLAY_LOCKED",
+        "only hosts of its own link join without a token",
+      );
+    const { loneMadeMs } = request;
+    const winsOverUs =
+      overlay.isLone &&
+      loneMadeMs > 0n &&
+      isOlder(Number(loneMadeMs), scene.host, overlay, this.hostKey);
+    if (winsOverUs)
+      throw new OverlayError(
+        "ERR_OVERLAY_REFUSED",
+        "that host's overlay is older; this one yields",
+      );
+    return this.#certify({ host: scene.host, mayAdmit: true, linkSubnet: scene.subnet });
+  }
+
+  async #admitByToken(request: AdmitRequest, scene: AdmissionScene): Promise<Membership> {
+    const overlay = this.#required();
+    const wallMs = this.#clock.wallMs();
+    const token = checkToken(
+      request.token!,
+      request.tokenSignature,
+      scene.host,
+      overlay.id,
+      wallMs,
+    );
+    await this.#spend(token.token, Number(token.notAfterMs) - wallMs, scene);
+    if (overlay.isLone) await this.lock();
+    return this.#certify({ host: scene.host, mayAdmit: token.mayAdmit, linkSubnet: null });
+  }
+
+  /** One use: the same host may retry, another is refused, whichever host redeems. */
+  async #spend(token: Uint8Array, leftMs: number, scene: AdmissionScene): Promise<void> {
+    const key = createHash("sha256")
+      .update(concatBytes(utf8(TOKEN_USE_DOMAIN), token))
+      .digest();
+    const name = toBase32(token);
+    const users = [this.#usedTokens.get(name)];
+    const known = await scene.directory?.peek(key).catch(() => undefined);
+    users.push(...(known?.records ?? []).map((record) => record.value));
+    if (users.some((user) => user !== undefined && !isEqualBytes(user, scene.host)))
+      throw new OverlayError(
+        "ERR_OVERLAY_TOKEN",
+        `token refused: another host has used it; make a new one with "causeway token"`,
+      );
+    this.#usedTokens.set(name, scene.host);
+    const ttlMs = Math.trunc(
+      Math.min(TOKEN_USE_TTL_MAX_MS, Math.max(TOKEN_USE_TTL_MIN_MS, leftMs)),
+    );
+    scene.directory?.put(key, scene.host, { ttlMs, copies: { type: "all" } }).catch(() => {
+      this.#log.warn("a token's use is recorded at this host only", { token: name });
+    });
+  }
+
+  #certify(request: Omit<CertificateRequest, "wallMs">): Membership {
+    const { authoritySeed } = this.#required();
+    const full = { ...request, wallMs: this.#wallMs() };
+    if (authoritySeed !== null) return certifyByAuthority(createKeyPair(authoritySeed), full);
+    return certifyByHost(this.hostKey, this.membership, full);
+  }
+
+  #mayAdmit(): boolean {
+    return this.#required().authoritySeed !== null || readLeaf(this.membership).mayAdmit;
+  }
+
+  #wallMs(): number {
+    return Math.trunc(this.#clock.wallMs());
+  }
+
+  #required(): OverlayState {
+    const { overlay } = this.#state;
+    if (overlay === null)
+      throw new OverlayError("ERR_OVERLAY_NOT_JOINED", "this host is in no overlay yet");
+    return overlay;
+  }
+}
+
+/** Of two lone overlays the older stays, then that of the smaller host key. */
+function isOlder(
+  theirMadeMs: number,
+  theirHost: Uint8Array,
+  ours: OverlayState,
+  ourKey: KeyPair,
+): boolean {
+  if (theirMadeMs !== ours.madeMs) return theirMadeMs < ours.madeMs;
+  return Buffer.compare(theirHost, ourKey.publicKey) < 0;
+}

@@ -1,0 +1,241 @@
+/**
+ * Other subnets: a warm channel to each in the routing table, calls to any host of one, and the
+ * eviction of those that are dead.
+ *
+ * A call takes a random host among the open channels, else a random host of the set, and the next
+ * at once when it fails. mDHT §3.3.2; design, "Host churn is invisible".
+ */
+import type { Clock } from "../../platform/clock.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/logger.ts";
+import type { Random } from "../../platform/random.ts";
+import { OverlayError } from "../errors.ts";
+import type { Routing } from "../routing/routing.ts";
+import type { HostSet } from "../subnet/host-set.ts";
+import type { SubnetBook } from "../subnet/subnet-book.ts";
+import type { ChannelPool } from "./channel-pool.ts";
+import { parseAddress, toMultiaddrText } from "../address.ts";
+import type { PeerChannel } from "./peer-channel.ts";
+import { tryStaggered } from "./staggered.ts";
+
+const STAGGER_MS = 300;
+const DIAL_TIMEOUT_MS = 3_000;
+const QUARANTINE_MS = 20_000;
+/** Failures of a subnet's every host before it counts as dead, and the time they span at least. */
+const FAILURES_MAX = 2;
+const RETRY_MS = 2_500;
+const LOST_RETRY_MS = 4_000;
+const LOST_RETRY_MAX_MS = 60_000;
+const LOST_MAX = 128;
+
+export interface CallResult {
+  /** Host id that answered. */
+  readonly host: string;
+  readonly body: Uint8Array;
+}
+
+export interface NeighbourParts {
+  readonly routing: Routing;
+  readonly book: SubnetBook;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  /** What libp2p's peer store knows of a subnet that no host set is known of. */
+  addressesOf(subnetId: string): Promise<readonly string[]>;
+  /** False keeps every packet on the link. */
+  readonly allowsDials: boolean;
+}
+
+interface Trouble {
+  failures: number;
+  nextAtMs: number;
+}
+
+interface Lost {
+  readonly set: HostSet;
+  nextAtMs: number;
+  delayMs: number;
+}
+
+export class Neighbours {
+  readonly #pool: ChannelPool;
+  readonly #parts: NeighbourParts;
+  readonly #quarantine = new Map<string, number>();
+  readonly #trouble = new Map<string, Trouble>();
+  readonly #lost = new Map<string, Lost>();
+  readonly #connecting = new Map<string, Promise<PeerChannel>>();
+  #hasReached = false;
+
+  constructor(pool: ChannelPool, parts: NeighbourParts) {
+    this.#pool = pool;
+    this.#parts = parts;
+  }
+
+  /** Open channels, all or those to one subnet. */
+  channels(subnetId?: string): PeerChannel[] {
+    return [...this.#pool.channels].filter(
+      (channel) => channel.isOpen && (subnetId === undefined || channel.subnetId === subnetId),
+    );
+  }
+
+  /** Whether at least one other subnet is reached now. */
+  get isReaching(): boolean {
+    return this.channels().length > 0;
+  }
+
+  /** Whether another subnet is known, reached or not. */
+  get knowsOthers(): boolean {
+    return this.#lost.size > 0 || this.#parts.routing.entries().length > 0 || this.#hasReached;
+  }
+
+  isQuarantined(multiaddrText: string): boolean {
+    const untilMs = this.#quarantine.get(multiaddrText.replace(/\/p2p\/.*$/, ""));
+    return untilMs !== undefined && untilMs > this.#parts.clock.monotonicMs();
+  }
+
+  /**
+   * Asks one host of a subnet, whichever answers.
+   *
+   * @throws {OverlayError} ERR_OVERLAY_UNREACHABLE when none does; the host's own refusal
+   */
+  async call(
+    subnetId: string,
+    method: string,
+    body: Uint8Array,
+    timeoutMs: number,
+  ): Promise<CallResult> {
+    const { random } = this.#parts;
+    const open = random.shuffle(this.channels(subnetId));
+    const candidates: (() => Promise<PeerChannel>)[] = open.map((channel) => async () => channel);
+    candidates.push(() => this.connect(subnetId));
+    return tryStaggered(
+      candidates,
+      async (reach) => {
+        const channel = await reach();
+        return { host: channel.hostId, body: await channel.call(method, body, timeoutMs) };
+      },
+      STAGGER_MS,
+      (error) => !isLost(error),
+    );
+  }
+
+  /** A channel to any host of the subnet, dialled if need be. */
+  connect(subnetId: string): Promise<PeerChannel> {
+    const underWay = this.#connecting.get(subnetId);
+    if (underWay !== undefined) return underWay;
+    const connecting = this.#connect(subnetId).finally(() => this.#connecting.delete(subnetId));
+    this.#connecting.set(subnetId, connecting);
+    return connecting;
+  }
+
+  /** To be told of each channel that opens: the subnet lives. */
+  onOpen(channel: PeerChannel): void {
+    const { subnetId } = channel;
+    this.#hasReached = true;
+    this.#trouble.delete(subnetId);
+    this.#lost.delete(subnetId);
+    this.#parts.routing.add(subnetId);
+  }
+
+  /** To be told of each channel that closes; looks after the subnet at once. */
+  onClose(channel: PeerChannel): void {
+    const { subnetId } = channel;
+    if (this.channels(subnetId).length === 0) void this.#look(subnetId);
+  }
+
+  /** The subnet's last host has resigned. */
+  async onResigned(subnetId: string): Promise<void> {
+    this.#trouble.delete(subnetId);
+    this.#lost.delete(subnetId);
+    this.#parts.book.forget(subnetId);
+    await this.#parts.routing.evict(subnetId);
+  }
+
+  /** Remembers a subnet to be contacted when nothing better is known, as after a restart. */
+  remember(set: HostSet): void {
+    if (this.#lost.size < LOST_MAX && set.hosts.length > 0)
+      this.#lost.set(set.subnetId, { set, nextAtMs: 0, delayMs: LOST_RETRY_MS });
+  }
+
+  /** To be called about once a second. */
+  maintain(): void {
+    const nowMs = this.#parts.clock.monotonicMs();
+    for (const [address, untilMs] of this.#quarantine)
+      if (untilMs <= nowMs) this.#quarantine.delete(address);
+    for (const { subnetId } of this.#parts.routing.entries())
+      if (this.channels(subnetId).length === 0) void this.#look(subnetId);
+    for (const [subnetId, lost] of this.#lost)
+      if (lost.nextAtMs <= nowMs) void this.#lookForLost(subnetId, lost, nowMs);
+  }
+
+  async #connect(subnetId: string): Promise<PeerChannel> {
+    if (!this.#parts.allowsDials)
+      throw new OverlayError("ERR_OVERLAY_UNREACHABLE", "this daemon was started with --no-wan");
+    const addresses = await this.#candidates(subnetId);
+    return tryStaggered(addresses, (address) => this.#dial(subnetId, address), STAGGER_MS);
+  }
+
+  /** Addresses of the subnet's hosts, hosts in random order, quarantined ones last. */
+  async #candidates(subnetId: string): Promise<readonly string[]> {
+    const { book, random } = this.#parts;
+    const hosts = random.shuffle(
+      book.get(subnetId)?.hosts ?? this.#lost.get(subnetId)?.set.hosts ?? [],
+    );
+    const listed = hosts.flatMap((host) => host.subnetAddresses);
+    const all = listed.length > 0 ? listed : await this.#parts.addressesOf(subnetId);
+    const isBad = (address: string): number =>
+      this.isQuarantined(toMultiaddrText(parseAddress(address))) ? 1 : 0;
+    return [...new Set(all)].sort((a, b) => isBad(a) - isBad(b));
+  }
+
+  async #dial(subnetId: string, address: string): Promise<PeerChannel> {
+    const { clock } = this.#parts;
+    try {
+      const channel = await this.#pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS));
+      if (channel.subnetId === subnetId) return channel;
+      throw new OverlayError("ERR_OVERLAY_WRONG_PEER", `${address} is another subnet by now`);
+    } catch (error) {
+      this.#quarantine.set(
+        toMultiaddrText(parseAddress(address)),
+        clock.monotonicMs() + QUARANTINE_MS,
+      );
+      throw error;
+    }
+  }
+
+  /** No channel to a subnet of the table: reach any host of it, or evict it. */
+  async #look(subnetId: string): Promise<void> {
+    const { clock, random, routing, log, book } = this.#parts;
+    const trouble = this.#trouble.get(subnetId) ?? { failures: 0, nextAtMs: 0 };
+    if (clock.monotonicMs() < trouble.nextAtMs || this.#connecting.has(subnetId)) return;
+    if (!routing.entries().some((entry) => entry.subnetId === subnetId)) return;
+    try {
+      await this.connect(subnetId);
+    } catch (error) {
+      trouble.failures++;
+      trouble.nextAtMs = clock.monotonicMs() + RETRY_MS + random.between(0, RETRY_MS / 2);
+      this.#trouble.set(subnetId, trouble);
+      if (trouble.failures < FAILURES_MAX) return;
+      log.info("subnet is dead", { subnet: subnetId, reason: errorMessage(error) });
+      this.#trouble.delete(subnetId);
+      const set = book.get(subnetId);
+      if (set !== undefined) this.remember(set);
+      await routing.evict(subnetId);
+    }
+  }
+
+  /** A cut that heals: the subnet may answer again. */
+  async #lookForLost(subnetId: string, lost: Lost, nowMs: number): Promise<void> {
+    lost.nextAtMs = nowMs + this.#parts.random.between(lost.delayMs / 2, lost.delayMs);
+    lost.delayMs = Math.min(LOST_RETRY_MAX_MS, lost.delayMs * 1.5);
+    await this.connect(subnetId).catch(() => {}); // next time, perhaps
+  }
+}
+
+/** Whether another host of the subnet may do better. */
+function isLost(error: unknown): boolean {
+  if (!(error instanceof OverlayError)) return true;
+  return ["ERR_OVERLAY_UNREACHABLE", "ERR_OVERLAY_TIMEOUT", "ERR_OVERLAY_WRONG_PEER"].includes(
+    error.code,
+  );
+}

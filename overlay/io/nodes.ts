@@ -1,0 +1,213 @@
+/**
+ * The two libp2p nodes of a host: one under the subnet's key, shared by all its hosts and part of
+ * the DHT, one under the host's own key for host-to-host streams and admission.
+ *
+ * The subnet node lies behind the overlay's private network (a fence; certificates are the gate).
+ * The host node does not, so that a newcomer can ask for admission; until the hello is proven it
+ * serves nothing else.
+ */
+import { noise } from "@chainsafe/libp2p-noise";
+import { yamux } from "@chainsafe/libp2p-yamux";
+import { privateKeyFromRaw, publicKeyFromRaw } from "@libp2p/crypto/keys";
+import { identify } from "@libp2p/identify";
+import type { Connection, Libp2p, PeerId, StreamHandler } from "@libp2p/interface";
+import { kadDHT, passthroughMapper, type KadDHT } from "@libp2p/kad-dht";
+import { peerIdFromPublicKey } from "@libp2p/peer-id";
+import { ping } from "@libp2p/ping";
+import { preSharedKey } from "@libp2p/pnet";
+import { tcp } from "@libp2p/tcp";
+import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
+import { createLibp2p, type Libp2pOptions } from "libp2p";
+import { concatBytes, toHex, utf8 } from "../../platform/bytes.ts";
+import { errorCode, errorMessage } from "../../platform/errors.ts";
+import { OverlayError } from "../errors.ts";
+import type { KeyPair } from "../identity/keys.ts";
+import { silentLibp2pLog } from "./libp2p-log.ts";
+
+export const KAD_PROTOCOL = "/causeway/kad/1";
+/** At most this much is in flight per stream; under libp2p's read buffer of 4 MiB. */
+const STREAM_WINDOW_BYTES_MAX = 2 * 2 ** 20;
+export const K_BUCKET_SIZE = 8;
+
+export interface NodeOptions {
+  readonly key: KeyPair;
+  /** 0: any free port. */
+  readonly port: number;
+  readonly hasIpv4: boolean;
+  readonly hasIpv6: boolean;
+}
+
+export interface SubnetNodeOptions extends NodeOptions {
+  /** The overlay's 32-byte pre-shared secret. */
+  readonly secret: Uint8Array;
+  /** Addresses of all hosts of the subnet. */
+  announced(): Multiaddr[];
+  /** Addresses found dead not long ago, which third parties go on naming. */
+  isQuarantined(address: string): boolean;
+  /** Resolves once the other end's hello is proven; rejects to refuse. */
+  admitted(connection: Connection): Promise<void>;
+}
+
+export interface SubnetNode {
+  readonly node: Libp2p;
+  readonly dht: KadDHT;
+}
+
+/** @throws {OverlayError} ERR_OVERLAY_PORT when the port is taken */
+export async function createHostNode(options: NodeOptions): Promise<Libp2p> {
+  return start({
+    ...base(options, {}),
+    services: { identify: identify({ timeout: 15_000 }), ping: pings() },
+  });
+}
+
+/** @throws {OverlayError} ERR_OVERLAY_PORT when the port is taken */
+export async function createSubnetNode(options: SubnetNodeOptions): Promise<SubnetNode> {
+  const { secret, announced, isQuarantined, admitted } = options;
+  const common = base(options, {
+    addressFilter: async (_peer: PeerId, address: Multiaddr) => !isQuarantined(address.toString()),
+  });
+  const node = await start({
+    ...common,
+    connectionProtector: preSharedKey({ psk: swarmKey(secret) }),
+    addresses: { ...common.addresses, announceFilter: () => announced() },
+    services: {
+      identify: identify({ timeout: 15_000 }), // no identify-push: it seals with the clock
+      ping: pings(),
+      dht: (components) => createDht(gated(components as unknown as KadComponents, admitted)),
+    },
+  });
+  return { node, dht: node.services.dht as KadDHT };
+}
+
+export function peerIdOf(publicKey: Uint8Array): PeerId {
+  return peerIdFromPublicKey(publicKeyFromRaw(publicKey));
+}
+
+/** The raw Ed25519 key inside a peer id; `undefined` for other kinds of key. */
+export function publicKeyOf(peerId: PeerId): Uint8Array | undefined {
+  return peerId.type === "Ed25519" ? peerId.publicKey.raw : undefined;
+}
+
+/** The port that a node really listens on, where 0 was asked for. */
+export function listeningPort(node: Libp2p): number {
+  // `getMultiaddrs` obeys the announce filter, so the transports are asked themselves.
+  const { transportManager } = (node as unknown as WithComponents).components;
+  for (const address of transportManager.getAddrs()) {
+    const port = /\/tcp\/(\d+)/.exec(address.toString())?.[1];
+    if (port !== undefined) return Number(port);
+  }
+  throw new OverlayError("ERR_OVERLAY_PORT", "the node listens nowhere");
+}
+
+interface WithComponents {
+  readonly components: { readonly transportManager: { getAddrs(): Multiaddr[] } };
+}
+
+type KadComponents = Parameters<ReturnType<typeof kadDHT>>[0];
+
+function createDht(components: KadComponents): KadDHT {
+  return kadDHT({
+    protocol: KAD_PROTOCOL,
+    clientMode: false,
+    peerInfoMapper: passthroughMapper, // private addresses are the rule here
+    kBucketSize: K_BUCKET_SIZE,
+    alpha: 3,
+    disjointPaths: 2,
+    initialQuerySelfInterval: 300,
+    querySelfInterval: 60_000,
+    networkDialTimeout: { minTimeout: 1_500, maxTimeout: 5_000 },
+  })(components) as KadDHT;
+}
+
+/**
+ * Lets no DHT message in before the connection's hello is proven.
+ *
+ * libp2p's own `use()` appends the handler to the registered list at each stream, so the handler
+ * is wrapped where it registers.
+ */
+function gated(
+  components: KadComponents,
+  admitted: (connection: Connection) => Promise<void>,
+): KadComponents {
+  const { registrar } = components;
+  const handle: typeof registrar.handle = (protocol, handler, options) => {
+    const checked: StreamHandler = (stream, connection) =>
+      admitted(connection).then(
+        () => handler(stream, connection),
+        (error: unknown) => stream.abort(error as Error),
+      );
+    return registrar.handle(protocol, checked, options);
+  };
+  const wrapped = new Proxy(registrar, {
+    get: (target, name) => {
+      if (name === "handle") return handle;
+      const value: unknown = Reflect.get(target, name);
+      return typeof value === "function" ? value.bind(target) : value;
+    },
+  });
+  return new Proxy(components, {
+    get: (target, name) => (name === "registrar" ? wrapped : Reflect.get(target, name)),
+  });
+}
+
+function base(options: NodeOptions, peerStore: object) {
+  const { key, port, hasIpv4, hasIpv6 } = options;
+  const listen = [
+    ...(hasIpv4 ? [`/ip4/0.0.0.0/tcp/${port}`] : []),
+    ...(hasIpv6 ? [`/ip6/::/tcp/${port}`] : []),
+  ];
+  return {
+    privateKey: privateKeyFromRaw(concatBytes(key.seed, key.publicKey)),
+    logger: silentLibp2pLog,
+    addresses: { listen },
+    transports: [tcp()],
+    connectionEncrypters: [noise()],
+    streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX } })],
+    connectionManager: {
+      inboundConnectionThreshold: 100, // default 5 a second and address
+      maxIncomingPendingConnections: 100,
+      maxParallelDials: 50,
+      addressDialTimeout: 1_500,
+      dialTimeout: 5_000,
+      reconnectRetries: 0, // the neighbours and siblings see to that
+    },
+    connectionMonitor: { enabled: false }, // channels have their own heartbeat
+    transportManager: { faultTolerance: 0 },
+    peerStore: { maxAddressAge: Infinity, ...peerStore },
+  } satisfies Libp2pOptions;
+}
+
+/** One ping slot a connection is not enough: kad and others share it and would cut each other. */
+function pings() {
+  return ping({ maxInboundStreams: 32, maxOutboundStreams: 32 });
+}
+
+async function start(options: Libp2pOptions): Promise<Libp2p> {
+  try {
+    return await createLibp2p(options);
+  } catch (cause) {
+    if (
+      !/EADDRINUSE|could not listen|No configured address/i.test(
+        String(errorCode(cause)) + errorMessage(cause),
+      )
+    )
+      throw cause;
+    const where = options.addresses?.listen?.join(", ") ?? "";
+    throw new OverlayError(
+      "ERR_OVERLAY_PORT",
+      `cannot listen on ${where}: the port is taken; stop the other program or set "port" in the config`,
+      { cause },
+    );
+  }
+}
+
+/** pnet's key file text; base16 as its only body. */
+function swarmKey(secret: Uint8Array): Uint8Array {
+  if (secret.length !== 32) throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "no overlay secret");
+  return utf8(`/key/swarm/psk/1.0.0/\n/base16/\n${toHex(secret)}`);
+}
+
+export function toMultiaddr(text: string): Multiaddr {
+  return multiaddr(text);
+}

@@ -1,0 +1,230 @@
+/** The overlay as the daemon and the other folders see it. */
+import { createSystemClock } from "../../platform/io/system-clock.ts";
+import { SILENT } from "../../platform/logger.ts";
+import { toBase32 } from "../identity/base32.ts";
+import type { SetHost } from "../subnet/host-set.ts";
+import type {
+  Directory,
+  Finding,
+  Health,
+  HostStreams,
+  HostView,
+  Overlay,
+  OverlayStatus,
+  Subnet,
+  SubnetEvent,
+  SubnetView,
+} from "../types.ts";
+import { EventQueue } from "./event-queue.ts";
+import { explainOverlay } from "./explain.ts";
+import { OverlayHostStreams } from "./host-streams.ts";
+import { MemberState } from "./member-state.ts";
+import type { OverlayOptions, OverlayParts } from "./options.ts";
+import { OverlayHost } from "./overlay-host.ts";
+import { StateDirectory } from "./state.ts";
+import { OverlayError } from "../errors.ts";
+
+/**
+ * Starts this host's part of the overlay; resolves as soon as it runs, its health first `joining`.
+ *
+ * @throws {OverlayError} when state, port, link or token cannot be had
+ */
+export async function startOverlay(options: OverlayOptions, parts: OverlayParts): Promise<Overlay> {
+  const host = await OverlayHost.start(options, parts);
+  const overlay = new RunningOverlay(host);
+  declareMetrics(overlay, host);
+  return overlay;
+}
+
+/**
+ * Makes an overlay whose authority is this host, without starting anything.
+ *
+ * @throws {OverlayError} ERR_OVERLAY_REFUSED when the state belongs to one already
+ */
+export async function initOverlay(
+  stateDir: string,
+  name: string,
+): Promise<{ readonly overlayId: string; readonly hostId: string }> {
+  const state = await StateDirectory.open(stateDir);
+  if (state.overlay !== null)
+    throw new OverlayError(
+      "ERR_OVERLAY_REFUSED",
+      `${stateDir} is in the overlay "${state.overlay.name}" already; ` +
+        `"causeway leave --forget" makes room for another`,
+    );
+  const overlay = await new MemberState(state, false, createSystemClock(), SILENT).create(name);
+  return { overlayId: toBase32(overlay.id), hostId: state.hostKey.id };
+}
+
+class RunningOverlay implements Overlay {
+  readonly directory: Directory;
+  readonly subnet: Subnet;
+  readonly streams: HostStreams;
+  readonly #host: OverlayHost;
+
+  constructor(host: OverlayHost) {
+    this.#host = host;
+    // Each call goes to the subnet that the host is in by then.
+    this.directory = {
+      put: async (...given) => host.joined().directory.put(...given),
+      get: async (...given) => host.joined().directory.get(...given),
+      watch: (...given) => host.joined().directory.watch(...given),
+      remove: async (...given) => host.joined().directory.remove(...given),
+    };
+    this.subnet = this.#createSubnet();
+    this.streams = new OverlayHostStreams({
+      node: host.hostNode,
+      pool: host.hostPool,
+      addressesOf: (hostId) => this.#addressesOf(hostId),
+    });
+  }
+
+  status(): OverlayStatus {
+    const { session, hostKey, options, members, link, records, parts } = this.#host;
+    const counts = records.store.counts(parts.clock.monotonicMs());
+    const stats = link.stats();
+    const entries = session?.routing.entries() ?? [];
+    const health = this.#health();
+    return {
+      host: { id: hostKey.id, name: options.hostName },
+      subnet: {
+        id: session?.subnetId ?? null,
+        hosts: this.#ownHosts(),
+        joinedVia: this.#host.joinedVia,
+        hostSetVersion: String(session?.hostSet?.version ?? 0n),
+      },
+      overlay: {
+        id: members.overlay === null ? null : toBase32(members.overlay.id),
+        name: members.overlay?.name ?? null,
+        isLocked: members.overlay?.isLocked ?? false,
+        subnets: session === undefined ? 0 : entries.length + 1,
+      },
+      routing: {
+        entries: entries.map(({ subnetId }) => ({
+          subnet: subnetId,
+          hosts: (session?.book.get(subnetId)?.hosts ?? []).map((host) => host.id),
+        })),
+        changes: session?.routing.changes ?? 0,
+      },
+      bootstrap: { contacts: this.#host.bootstrapContacts },
+      records: { owned: counts.owned, copies: counts.copies },
+      link: {
+        interface: stats.interface,
+        addresses: stats.addresses,
+        multicastPacketsSent: stats.packetsSent,
+        multicastPacketsReceived: stats.packetsReceived,
+      },
+      health,
+      reason: health === "healthy" ? "" : this.#reason(health),
+    };
+  }
+
+  subnets(): readonly SubnetView[] {
+    const { session } = this.#host;
+    if (session === undefined) return [];
+    const others = session.routing.entries().map(({ subnetId }) => {
+      const set = session.book.get(subnetId);
+      const hosts = (set?.hosts ?? []).map((host) => toHostView(host, ""));
+      return { id: subnetId, hosts, isSelf: false, hostSetVersion: set?.version ?? 0n };
+    });
+    const hostSetVersion = session.hostSet?.version ?? 0n;
+    const own = { id: session.subnetId, hosts: this.#ownHosts(), isSelf: true, hostSetVersion };
+    return [own, ...others];
+  }
+
+  async explain(): Promise<readonly Finding[]> {
+    return explainOverlay(this.#host, this.#health());
+  }
+
+  async createToken(options: {
+    readonly mayAdmit: boolean;
+    readonly ttlMs: number;
+  }): Promise<string> {
+    this.#host.joined(); // a token names addresses at which somebody answers
+    const contacts = this.#host.contactAddresses();
+    const token = await this.#host.members.createToken({ ...options, contacts });
+    this.#host.announceLock();
+    return token;
+  }
+
+  leave(): Promise<void> {
+    return this.#host.resign();
+  }
+
+  stop(): Promise<void> {
+    return this.#host.stop();
+  }
+
+  #health(): Health {
+    const { session } = this.#host;
+    if (session === undefined) return this.#host.isPending ? "pending" : "joining";
+    const { neighbours } = session;
+    if (neighbours.isReaching || !this.#host.options.allowsWan) return "healthy";
+    return neighbours.knowsOthers ? "isolated" : "healthy";
+  }
+
+  #reason(health: Health): string {
+    if (health === "isolated") return "other subnets are known, and none is reached";
+    return this.#host.trouble === "" ? "looking for hosts on the link" : this.#host.trouble;
+  }
+
+  #ownHosts(): readonly HostView[] {
+    const { session, hostKey } = this.#host;
+    return (session?.hosts ?? []).map((host) => toHostView(host, hostKey.id));
+  }
+
+  #addressesOf(hostId: string): readonly string[] {
+    const { session } = this.#host;
+    if (session === undefined) return [];
+    const all = [...session.hosts, ...session.book.all().flatMap((set) => set.hosts)];
+    return all.find((host) => host.id === hostId)?.hostAddresses ?? [];
+  }
+
+  #createSubnet(): Subnet {
+    const host = this.#host;
+    const ownHosts = (): readonly HostView[] => this.#ownHosts();
+    return {
+      get id() {
+        return host.session?.subnetId;
+      },
+      get hosts() {
+        return ownHosts();
+      },
+      async *events(signal) {
+        const queue = new EventQueue<SubnetEvent>();
+        const stop = host.onChange(() => queue.push({ type: "hosts", hosts: ownHosts() }));
+        try {
+          yield* queue.read(signal);
+        } finally {
+          stop();
+        }
+      },
+    };
+  }
+}
+
+function toHostView(host: SetHost, selfId: string): HostView {
+  const { id, name, subnetAddresses } = host;
+  return { id, name, addresses: subnetAddresses, isSelf: id === selfId };
+}
+
+function declareMetrics(overlay: Overlay, host: OverlayHost): void {
+  const { metrics } = host.parts;
+  const gauge = (name: string, help: string, read: () => number): void =>
+    metrics.gauge(`overlay_${name}`, help, read);
+  gauge("subnet_hosts", "Live hosts of this subnet", () => overlay.subnet.hosts.length);
+  gauge("subnets", "Subnets known to live", () => overlay.status().overlay.subnets);
+  gauge(
+    "routing_changes",
+    "Routing entries added plus removed since start",
+    () => overlay.status().routing.changes,
+  );
+  gauge("records_owned", "Records that this host published", () => overlay.status().records.owned);
+  gauge("records_copies", "Records kept for others", () => overlay.status().records.copies);
+  gauge(
+    "neighbour_channels",
+    "Connections to other subnets",
+    () => host.session?.neighbours.channels().length ?? 0,
+  );
+  gauge("multicast_packets_sent", "Multicast packets sent", () => host.link.stats().packetsSent);
+}

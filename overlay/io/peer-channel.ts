@@ -1,0 +1,287 @@
+/**
+ * One kept stream per connection: hello both ways, then calls, notices and heartbeats.
+ *
+ * A kept stream costs a tenth of a new one per call. The end that dialled opens it; calls go both
+ * ways. Until the hello is proven, nothing else is heard; a peer without a membership may only call
+ * `admit`.
+ */
+import type { Connection, Stream } from "@libp2p/interface";
+import { isEqualBytes } from "../../platform/bytes.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { OverlayError, type OverlayErrorCode } from "../errors.ts";
+import { toBase32 } from "../identity/base32.ts";
+import { checkHello, isProven, proveHello, type Greeting } from "../identity/hello.ts";
+import type { KeyPair } from "../identity/keys.ts";
+import {
+  FrameCodec,
+  type Frame,
+  type Hello,
+  type Request,
+  type Response,
+} from "../schema/messages.ts";
+import { FrameStream } from "./frame-stream.ts";
+
+export const PEER_PROTOCOL = "/causeway/peer/1";
+const HELLO_TIMEOUT_MS = 5_000;
+const CALL_TIMEOUT_MS = 5_000;
+const CALLS_INBOUND_MAX = 128;
+export const ADMIT_METHOD = "admit";
+
+/** What a channel needs of the node that it runs on. */
+export interface ChannelContext {
+  readonly clock: Clock;
+  readonly hostKey: KeyPair;
+  /** Peer id of our own end. */
+  readonly ownPeerId: string;
+  /** Own overlay; `undefined` before admission. */
+  overlay(): Uint8Array | undefined;
+  /** A fresh hello, nonce included. */
+  hello(): Hello;
+  /** Beyond certificates: a last word on whom to talk to. Throws to refuse. */
+  approve(peer: PeerChannel): void;
+  /** Answers a call; a thrown error's code and message go back to the caller. */
+  onCall(peer: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array>;
+  onNotice(peer: PeerChannel, method: string, body: Uint8Array): void;
+  onOpen(peer: PeerChannel): void;
+  onClose(peer: PeerChannel, reason: string): void;
+  /** Milliseconds between heartbeats, and of silence until the connection counts as dead. */
+  readonly heartbeatMs: number;
+  readonly silenceMaxMs: number;
+}
+
+interface Waiting {
+  resolve(body: Uint8Array): void;
+  reject(error: Error): void;
+}
+
+export class PeerChannel {
+  readonly connection: Connection;
+  /** Set once open. */
+  greeting!: Greeting;
+  peerHello!: Hello;
+  readonly #context: ChannelContext;
+  readonly #frames: FrameStream;
+  readonly #ownHello: Hello;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #opened = Promise.withResolvers<void>();
+  #nextId = 1;
+  #inboundCalls = 0;
+  #isOpen = false;
+  #isClosed = false;
+  #lastHeardMs: number;
+  #timer: NodeJS.Timeout | undefined;
+  #closeReason = "";
+
+  /** Opens the stream on a connection that this end dialled, and waits for the hello. */
+  static async open(
+    connection: Connection,
+    context: ChannelContext,
+    signal: AbortSignal,
+  ): Promise<PeerChannel> {
+    const stream = await connection.newStream(PEER_PROTOCOL, { signal });
+    const channel = new PeerChannel(stream, connection, context);
+    await channel.#opened.promise;
+    return channel;
+  }
+
+  /** Takes a stream that the other end opened; `onOpen` tells when it is proven. */
+  static accept(stream: Stream, connection: Connection, context: ChannelContext): void {
+    const channel = new PeerChannel(stream, connection, context);
+    channel.#opened.promise.catch(() => {}); // told by onClose, and to the peer by a goodbye
+  }
+
+  private constructor(stream: Stream, connection: Connection, context: ChannelContext) {
+    this.connection = connection;
+    this.#context = context;
+    this.#lastHeardMs = context.clock.monotonicMs();
+    this.#ownHello = context.hello();
+    this.#frames = new FrameStream(stream, {
+      frame: (bytes) => this.#onFrame(bytes),
+      close: (error) => this.#onClosed(error === undefined ? "closed" : errorMessage(error)),
+    });
+    this.#send({ hello: this.#ownHello });
+    this.#timer = setTimeout(() => this.cut("ERR_OVERLAY_TIMEOUT", "no hello"), HELLO_TIMEOUT_MS);
+  }
+
+  /** Base32 of the proven host key. */
+  get hostId(): string {
+    return toBase32(this.greeting.host);
+  }
+
+  /** Base32 of the subnet that the peer acts for; empty when it has none. */
+  get subnetId(): string {
+    return toBase32(this.peerHello.subnet);
+  }
+
+  get isMember(): boolean {
+    return this.greeting.membership !== undefined;
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen && !this.#isClosed;
+  }
+
+  /**
+   * @throws {OverlayError} the peer's own code and words; ERR_OVERLAY_UNREACHABLE when the channel
+   *   closes first; ERR_OVERLAY_TIMEOUT
+   */
+  async call(method: string, body: Uint8Array, timeoutMs = CALL_TIMEOUT_MS): Promise<Uint8Array> {
+    if (!this.isOpen) throw this.#unreachable();
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const timer = setTimeout(
+      () => reject(new OverlayError("ERR_OVERLAY_TIMEOUT", `no answer in ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+    this.#waiting.set(id, { resolve, reject });
+    this.#send({ request: { id, method, body } });
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(timer);
+      this.#waiting.delete(id);
+    }
+  }
+
+  notify(method: string, body: Uint8Array): void {
+    if (this.isOpen) this.#send({ notice: { method, body } });
+  }
+
+  /** Says why and ends the whole connection. */
+  cut(code: OverlayErrorCode, reason: string): void {
+    this.#send({ goodbye: { code, reason } });
+    this.#closeReason = reason;
+    void this.#frames.end().then(() => this.connection.close().catch(() => {}));
+  }
+
+  /** Ends the connection without a word, as after a silence. */
+  abort(reason: string): void {
+    this.#closeReason = reason;
+    const error = new OverlayError("ERR_OVERLAY_UNREACHABLE", reason);
+    this.#frames.abort(error);
+    this.connection.abort(error);
+  }
+
+  #send(frame: Frame): void {
+    this.#frames.send(FrameCodec.encode(frame));
+  }
+
+  #onFrame(bytes: Uint8Array): void {
+    this.#lastHeardMs = this.#context.clock.monotonicMs();
+    try {
+      this.#dispatch(FrameCodec.decode(bytes));
+    } catch (error) {
+      const code = error instanceof OverlayError ? error.code : "ERR_OVERLAY_REFUSED";
+      this.cut(code, errorMessage(error));
+    }
+  }
+
+  #dispatch(frame: Frame): void {
+    if (frame.goodbye) {
+      this.#closeReason = `the peer said: ${frame.goodbye.reason}`;
+      this.#opened.reject(
+        new OverlayError(
+          (frame.goodbye.code || "ERR_OVERLAY_REFUSED") as OverlayErrorCode,
+          frame.goodbye.reason,
+        ),
+      );
+      void this.#frames.end().then(() => this.connection.close().catch(() => {}));
+    } else if (!this.#isOpen) this.#onGreetingFrame(frame);
+    else if (frame.request) void this.#answer(frame.request);
+    else if (frame.response) this.#settle(frame.response);
+    else if (frame.notice) {
+      if (this.isMember) this.#context.onNotice(this, frame.notice.method, frame.notice.body);
+    } else if (frame.ping !== undefined) this.#send({ pong: frame.ping });
+    // pong: being heard is all that it says; anything else is of a later version
+  }
+
+  #onGreetingFrame(frame: Frame): void {
+    if (frame.hello && this.peerHello === undefined) {
+      this.greeting = checkHello(
+        frame.hello,
+        this.#context.overlay(),
+        this.#context.clock.wallMs(),
+      );
+      this.peerHello = frame.hello;
+      this.#send({ proof: { signature: proveHello(this.#context.hostKey, this.#ends()) } });
+    } else if (frame.proof && this.peerHello !== undefined) {
+      if (!isProven(this.greeting.host, this.#ends(), frame.proof.signature))
+        throw new OverlayError("ERR_OVERLAY_REFUSED", "the hello is not proven");
+      if (isEqualBytes(this.greeting.host, this.#context.hostKey.publicKey))
+        throw new OverlayError("ERR_OVERLAY_WRONG_PEER", "this host dialled itself");
+      this.#context.approve(this);
+      this.#becomeOpen();
+    } else throw new OverlayError("ERR_OVERLAY_REFUSED", "spoke before its hello");
+  }
+
+  #becomeOpen(): void {
+    this.#isOpen = true;
+    clearTimeout(this.#timer);
+    this.#timer = setInterval(() => this.#heartbeat(), this.#context.heartbeatMs);
+    this.#context.onOpen(this);
+    this.#opened.resolve();
+  }
+
+  #heartbeat(): void {
+    const silentMs = this.#context.clock.monotonicMs() - this.#lastHeardMs;
+    if (silentMs > this.#context.silenceMaxMs) this.abort(`silent for ${Math.round(silentMs)} ms`);
+    else if (silentMs >= this.#context.heartbeatMs / 2) this.#send({ ping: 1 });
+  }
+
+  async #answer(request: Request): Promise<void> {
+    const { id, method, body } = request;
+    if (!this.isMember && method !== ADMIT_METHOD)
+      return this.#refuse(id, "ERR_OVERLAY_REFUSED", "only a member may ask that");
+    if (this.#inboundCalls >= CALLS_INBOUND_MAX)
+      return this.#refuse(id, "ERR_OVERLAY_QUOTA", "too many calls at once");
+    this.#inboundCalls++;
+    try {
+      const answer = await this.#context.onCall(this, method, body);
+      this.#send({ response: { id, body: answer, errorCode: "", errorMessage: "" } });
+    } catch (error) {
+      const code = error instanceof OverlayError ? error.code : "ERR_OVERLAY_REFUSED";
+      this.#refuse(id, code, errorMessage(error));
+    } finally {
+      this.#inboundCalls--;
+    }
+  }
+
+  #refuse(id: number, errorCode: string, reason: string): void {
+    this.#send({ response: { id, body: new Uint8Array(), errorCode, errorMessage: reason } });
+  }
+
+  #settle(response: Response): void {
+    const waiting = this.#waiting.get(response.id);
+    if (waiting === undefined) return; // it timed out here
+    if (response.errorCode === "") waiting.resolve(response.body);
+    else
+      waiting.reject(
+        new OverlayError(response.errorCode as OverlayErrorCode, response.errorMessage),
+      );
+  }
+
+  #onClosed(reason: string): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#closeReason ||= reason;
+    const error = this.#unreachable();
+    this.#opened.reject(error);
+    for (const waiting of this.#waiting.values()) waiting.reject(error);
+    if (this.#isOpen) this.#context.onClose(this, this.#closeReason);
+  }
+
+  #unreachable(): OverlayError {
+    return new OverlayError("ERR_OVERLAY_UNREACHABLE", `connection lost: ${this.#closeReason}`);
+  }
+
+  #ends() {
+    return {
+      ownNonce: this.#ownHello.nonce,
+      peerNonce: this.peerHello.nonce,
+      ownPeerId: this.#context.ownPeerId,
+      peerPeerId: this.connection.remotePeer.toString(),
+    };
+  }
+}

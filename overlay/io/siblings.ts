@@ -1,0 +1,82 @@
+/**
+ * The other hosts of this subnet: a channel to each, under host keys.
+ *
+ * Siblings cannot reach each other under the subnet's key, since it is their own. A sibling is one
+ * once it said hello over a connection for this subnet, and none on a failed stream.
+ */
+import { errorMessage } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { OverlayError } from "../errors.ts";
+import type { SetHost } from "../subnet/host-set.ts";
+import type { ChannelPool } from "./channel-pool.ts";
+import type { PeerChannel } from "./peer-channel.ts";
+import { tryStaggered } from "./staggered.ts";
+
+const DIAL_TIMEOUT_MS = 2_000;
+const STAGGER_MS = 200;
+
+export class Siblings {
+  readonly #pool: ChannelPool;
+  readonly #subnetId: string;
+  readonly #log: Logger;
+  readonly #dialling = new Set<string>();
+
+  constructor(pool: ChannelPool, subnetId: string, log: Logger) {
+    this.#pool = pool;
+    this.#subnetId = subnetId;
+    this.#log = log;
+  }
+
+  /** One open channel per sibling. */
+  channels(): PeerChannel[] {
+    const byHost = new Map<string, PeerChannel>();
+    for (const channel of this.#pool.channels)
+      if (channel.isOpen && channel.isMember && channel.subnetId === this.#subnetId)
+        byHost.set(channel.hostId, channel);
+    return [...byHost.values()];
+  }
+
+  channel(hostId: string): PeerChannel | undefined {
+    return this.channels().find((channel) => channel.hostId === hostId);
+  }
+
+  has(hostId: string): boolean {
+    return this.channel(hostId) !== undefined;
+  }
+
+  /** @throws {OverlayError} ERR_OVERLAY_UNREACHABLE when that sibling is gone */
+  async call(
+    hostId: string,
+    method: string,
+    body: Uint8Array,
+    timeoutMs: number,
+  ): Promise<Uint8Array> {
+    const channel = this.channel(hostId);
+    if (channel === undefined)
+      throw new OverlayError("ERR_OVERLAY_UNREACHABLE", `no connection to sibling ${hostId}`);
+    return channel.call(method, body, timeoutMs);
+  }
+
+  notify(method: string, body: Uint8Array): void {
+    for (const channel of this.channels()) channel.notify(method, body);
+  }
+
+  /** Dials a sibling unless that is done or under way; tells whether there is a channel now. */
+  async reach(host: SetHost): Promise<boolean> {
+    if (this.has(host.id)) return true;
+    if (this.#dialling.has(host.id)) return false;
+    this.#dialling.add(host.id);
+    try {
+      await tryStaggered(
+        host.hostAddresses,
+        (address) => this.#pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS)),
+        STAGGER_MS,
+      );
+    } catch (error) {
+      this.#log.debug("sibling not reached", { host: host.id, reason: errorMessage(error) });
+    } finally {
+      this.#dialling.delete(host.id);
+    }
+    return this.has(host.id);
+  }
+}

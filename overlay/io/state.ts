@@ -1,0 +1,269 @@
+/**
+ * What a host keeps between starts, apart from records: keys, membership, subnet, contacts.
+ *
+ * Small files, each written whole and renamed into place, so that a crash leaves the old or the
+ * new one. Keys lie apart from the record store, which may be damaged without losing them.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { errorCode, errorMessage } from "../../platform/errors.ts";
+import { fromHex, toHex } from "../../platform/bytes.ts";
+import { OverlayError } from "../errors.ts";
+import { createKeyPair, type KeyPair } from "../identity/keys.ts";
+import {
+  HostSetsCodec,
+  MembershipCodec,
+  SubnetClaimCodec,
+  type Membership,
+  type Signed,
+  type SubnetClaim,
+} from "../schema/messages.ts";
+
+export const STATE_VERSION = 1;
+const FILES = {
+  version: "state-version",
+  host: "host.key",
+  overlay: "overlay.json",
+  subnet: "subnet.json",
+  contacts: "contacts.bin",
+} as const;
+
+/** Directory of the record store inside the state directory. */
+export const RECORDS_DIRECTORY = "records";
+
+export interface OverlayState {
+  readonly id: Uint8Array;
+  readonly name: string;
+  /** Pre-shared key of the private network. */
+  readonly secret: Uint8Array;
+  readonly membership: Membership;
+  readonly madeMs: number;
+  /** Never admitted a host elsewhere nor issued a token. */
+  readonly isLone: boolean;
+  readonly isLocked: boolean;
+  /** Seed of the authority's key, at the host that made the overlay. */
+  readonly authoritySeed: Uint8Array | null;
+}
+
+export interface SubnetState {
+  readonly seed: Uint8Array;
+  readonly claim: SubnetClaim;
+  /** Greatest host-set version known. */
+  readonly version: bigint;
+  /** Prefixes of the link on which the subnet lived, and its gateway's hardware address. */
+  readonly prefixes: readonly string[];
+  readonly gatewayMac: string | null;
+}
+
+export class StateDirectory {
+  readonly path: string;
+  readonly hostKey: KeyPair;
+  overlay: OverlayState | null;
+  subnet: SubnetState | null;
+  contacts: readonly Signed[];
+
+  private constructor(path: string, hostKey: KeyPair) {
+    this.path = path;
+    this.hostKey = hostKey;
+    this.overlay = null;
+    this.subnet = null;
+    this.contacts = [];
+  }
+
+  /** @throws {OverlayError} ERR_OVERLAY_STORAGE naming the file and what to do */
+  static async open(path: string): Promise<StateDirectory> {
+    await mkdir(path, { recursive: true, mode: 0o750 }).catch((error: unknown) => {
+      throw storageError(path, error);
+    });
+    await checkVersion(path);
+    const state = new StateDirectory(path, await loadHostKey(path));
+    state.overlay = await readState(path, FILES.overlay, parseOverlay);
+    state.subnet = await readState(path, FILES.subnet, parseSubnet);
+    state.contacts = (await readState(path, FILES.contacts, parseContacts)) ?? [];
+    return state;
+  }
+
+  async saveOverlay(overlay: OverlayState): Promise<void> {
+    await writeWhole(this.path, FILES.overlay, formatOverlay(overlay));
+    this.overlay = overlay;
+  }
+
+  async saveSubnet(subnet: SubnetState): Promise<void> {
+    await writeWhole(this.path, FILES.subnet, formatSubnet(subnet));
+    this.subnet = subnet;
+  }
+
+  async saveContacts(sets: readonly Signed[]): Promise<void> {
+    await writeWhole(this.path, FILES.contacts, HostSetsCodec.encode({ sets: [...sets] }));
+    this.contacts = sets;
+  }
+
+  /** Membership, subnet and contacts go; the host key stays, so that the host keeps its id. */
+  async resign(): Promise<void> {
+    for (const file of [FILES.overlay, FILES.subnet, FILES.contacts])
+      await rm(join(this.path, file), { force: true });
+    this.overlay = null;
+    this.subnet = null;
+    this.contacts = [];
+  }
+}
+
+/** Wipes a state directory, after making sure that it is one. */
+export async function forgetState(path: string): Promise<void> {
+  const files: readonly string[] = await readdir(path).catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return [];
+    throw error;
+  });
+  if (files.length > 0 && !files.includes(FILES.version))
+    throw new OverlayError(
+      "ERR_OVERLAY_STORAGE",
+      `${path} is no state directory of causeway (no "${FILES.version}" in it); nothing was removed`,
+    );
+  await rm(path, { recursive: true, force: true });
+}
+
+async function checkVersion(path: string): Promise<void> {
+  const text = await readIfThere(join(path, FILES.version));
+  if (text === undefined) return writeWhole(path, FILES.version, `${STATE_VERSION}\n`);
+  const version = Number(text.toString().trim());
+  if (version === STATE_VERSION) return;
+  throw new OverlayError(
+    "ERR_OVERLAY_STORAGE",
+    `${path} was written by a ${version > STATE_VERSION ? "newer" : "different"} causeway ` +
+      `(state version ${text.toString().trim().slice(0, 20)}, this one knows ${STATE_VERSION}); ` +
+      `run that version, or use another --state`,
+  );
+}
+
+async function loadHostKey(path: string): Promise<KeyPair> {
+  const text = await readIfThere(join(path, FILES.host));
+  if (text !== undefined) {
+    try {
+      const seed = fromHex(text.toString().trim());
+      if (seed.length === 32) return createKeyPair(seed);
+    } catch {
+      // told below, with what to do
+    }
+    throw damaged(join(path, FILES.host), "it does not hold 64 hexadecimal digits");
+  }
+  const seed = new Uint8Array(randomBytes(32));
+  await writeWhole(path, FILES.host, `${toHex(seed)}\n`);
+  return createKeyPair(seed);
+}
+
+async function readState<T>(
+  directory: string,
+  file: string,
+  parse: (bytes: Buffer) => T,
+): Promise<T | null> {
+  const path = join(directory, file);
+  const bytes = await readIfThere(path);
+  if (bytes === undefined) return null;
+  try {
+    return parse(bytes);
+  } catch (cause) {
+    throw damaged(path, errorMessage(cause), cause);
+  }
+}
+
+async function readIfThere(path: string): Promise<Buffer | undefined> {
+  try {
+    return await readFile(path);
+  } catch (error) {
+    if (errorCode(error) === "ENOENT") return undefined;
+    throw storageError(path, error);
+  }
+}
+
+async function writeWhole(
+  directory: string,
+  file: string,
+  data: string | Uint8Array,
+): Promise<void> {
+  const path = join(directory, file);
+  try {
+    const temporary = await open(`${path}.new`, "w", 0o600);
+    try {
+      await temporary.writeFile(data);
+      await temporary.sync();
+    } finally {
+      await temporary.close();
+    }
+    await rename(`${path}.new`, path);
+  } catch (error) {
+    throw storageError(path, error);
+  }
+}
+
+function storageError(path: string, cause: unknown): OverlayError {
+  const advice = errorCode(cause) === "ENOSPC" ? "free some space and start again" : "check it";
+  const message = `${path}: ${errorMessage(cause)}; ${advice}`;
+  return new OverlayError("ERR_OVERLAY_STORAGE", message, { cause });
+}
+
+function damaged(path: string, problem: string, cause?: unknown): OverlayError {
+  return new OverlayError(
+    "ERR_OVERLAY_STORAGE",
+    `${path} is damaged (${problem}); restore it from a backup, or move it away to start without it`,
+    { cause },
+  );
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+function formatOverlay(overlay: OverlayState): string {
+  return formatJson({
+    id: toHex(overlay.id),
+    name: overlay.name,
+    secret: toHex(overlay.secret),
+    membership: toHex(MembershipCodec.encode(overlay.membership)),
+    madeMs: overlay.madeMs,
+    isLone: overlay.isLone,
+    isLocked: overlay.isLocked,
+    authoritySeed: overlay.authoritySeed === null ? null : toHex(overlay.authoritySeed),
+  });
+}
+
+function parseOverlay(bytes: Buffer): OverlayState {
+  const json = JSON.parse(bytes.toString()) as Json;
+  return {
+    id: fromHex(String(json.id)),
+    name: String(json.name),
+    secret: fromHex(String(json.secret)),
+    membership: MembershipCodec.decode(fromHex(String(json.membership))),
+    madeMs: Number(json.madeMs),
+    isLone: json.isLone === true,
+    isLocked: json.isLocked === true,
+    authoritySeed: typeof json.authoritySeed === "string" ? fromHex(json.authoritySeed) : null,
+  };
+}
+
+function formatSubnet(subnet: SubnetState): string {
+  return formatJson({
+    seed: toHex(subnet.seed),
+    claim: toHex(SubnetClaimCodec.encode(subnet.claim)),
+    version: String(subnet.version),
+    prefixes: subnet.prefixes,
+    gatewayMac: subnet.gatewayMac,
+  });
+}
+
+function parseSubnet(bytes: Buffer): SubnetState {
+  const json = JSON.parse(bytes.toString()) as Json;
+  return {
+    seed: fromHex(String(json.seed)),
+    claim: SubnetClaimCodec.decode(fromHex(String(json.claim))),
+    version: BigInt(String(json.version)),
+    prefixes: Array.isArray(json.prefixes) ? json.prefixes.map(String) : [],
+    gatewayMac: typeof json.gatewayMac === "string" ? json.gatewayMac : null,
+  };
+}
+
+function parseContacts(bytes: Buffer): readonly Signed[] {
+  return HostSetsCodec.decode(bytes).sets;
+}
+
+function formatJson(value: Json): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
+}

@@ -1,0 +1,141 @@
+/**
+ * Who is to be told when a key changes: watchers at other hosts, and siblings that have some.
+ *
+ * A watcher asks one host of a subnet, a put may reach another: each host tells its siblings in
+ * which keys it has an interest, and whoever takes a change in tells them.
+ */
+import { fromHex, toHex } from "../../platform/bytes.ts";
+import { OverlayError } from "../errors.ts";
+import {
+  GetResponseCodec,
+  InterestNoticeCodec,
+  PutRequestCodec,
+  WatchNoticeCodec,
+  WatchRequestCodec,
+  type RecordItem,
+} from "../schema/messages.ts";
+import { decodeRecord } from "../records/record.ts";
+import { toGetResponse, type Answer } from "./answer.ts";
+import { NOTICE } from "./methods.ts";
+import type { PeerChannel } from "./peer-channel.ts";
+import type { Siblings } from "./siblings.ts";
+
+/** Told of records that changed under a watched key. */
+export type WatchListener = (items: readonly RecordItem[]) => void;
+
+/** Keys that one other host may watch through this one. */
+const WATCHES_PER_PEER_MAX = 1024;
+const KEY_BYTES = 32;
+
+export class WatchDesk {
+  readonly #siblings: Siblings;
+  readonly #listeners = new Map<string, Set<WatchListener>>();
+  readonly #remote = new Map<PeerChannel, Map<number, () => void>>();
+  /** Key, then siblings that have watchers of it. */
+  readonly #interests = new Map<string, Set<string>>();
+
+  constructor(siblings: Siblings) {
+    this.#siblings = siblings;
+  }
+
+  /** @returns the way to stop */
+  add(key: Uint8Array, listener: WatchListener): () => void {
+    const keyHex = toHex(key);
+    const listeners = this.#listeners.get(keyHex) ?? new Set();
+    this.#listeners.set(keyHex, listeners.add(listener));
+    if (listeners.size === 1) this.#tellInterest(key, false);
+    return () => {
+      if (!listeners.delete(listener) || listeners.size > 0) return;
+      this.#listeners.delete(keyHex);
+      this.#tellInterest(key, true);
+    };
+  }
+
+  /** A watch of another host, by the number that it gave it; false when it has too many. */
+  addRemote(channel: PeerChannel, id: number, key: Uint8Array): boolean {
+    const watches = this.#remote.get(channel) ?? new Map<number, () => void>();
+    if (watches.size >= WATCHES_PER_PEER_MAX) return false;
+    this.removeRemote(channel, id);
+    this.#remote.set(channel, watches);
+    const stop = this.add(key, (items) =>
+      channel.notify(NOTICE.watchEvent, WatchNoticeCodec.encode({ id, key, items: [...items] })),
+    );
+    watches.set(id, stop);
+    return true;
+  }
+
+  /**
+   * Answers a watch call: starts or ends one, and gives what there is now.
+   *
+   * @throws {OverlayError} ERR_OVERLAY_QUOTA when the peer watches too much
+   */
+  async serve(
+    channel: PeerChannel,
+    body: Uint8Array,
+    source: { get(key: Uint8Array): Promise<Answer> },
+  ): Promise<Uint8Array> {
+    const { key, id, isCancel } = WatchRequestCodec.decode(body);
+    if (key.length !== KEY_BYTES)
+      throw new OverlayError("ERR_OVERLAY_RECORD", `a key of ${key.length} bytes`);
+    if (isCancel) this.removeRemote(channel, id);
+    else if (!this.addRemote(channel, id, key))
+      throw new OverlayError("ERR_OVERLAY_QUOTA", `${WATCHES_PER_PEER_MAX} watches at most`);
+    const none: Answer = { items: [], resolvedBy: "none", host: channel.hostId };
+    return GetResponseCodec.encode(toGetResponse(isCancel ? none : await source.get(key)));
+  }
+
+  /** An interested host is told by the sibling that took the change in. */
+  hear(body: Uint8Array): void {
+    for (const item of PutRequestCodec.decode(body).items)
+      this.publish(decodeRecord(item.record).key, [item], false);
+  }
+
+  removeRemote(channel: PeerChannel, id: number): void {
+    const watches = this.#remote.get(channel);
+    watches?.get(id)?.();
+    watches?.delete(id);
+  }
+
+  /** A channel closed: its watches and its host's interests go. */
+  forget(channel: PeerChannel): void {
+    for (const stop of this.#remote.get(channel)?.values() ?? []) stop();
+    this.#remote.delete(channel);
+    if (this.#siblings.has(channel.hostId)) return;
+    for (const hosts of this.#interests.values()) hosts.delete(channel.hostId);
+  }
+
+  /** A sibling came: it learns what is watched here. */
+  introduce(channel: PeerChannel): void {
+    for (const keyHex of this.#listeners.keys()) {
+      const notice = { key: fromHex(keyHex), isCancel: false };
+      channel.notify(NOTICE.interest, InterestNoticeCodec.encode(notice));
+    }
+  }
+
+  onInterest(hostId: string, key: Uint8Array, isCancel: boolean): void {
+    const keyHex = toHex(key);
+    const hosts = this.#interests.get(keyHex) ?? new Set();
+    if (isCancel) hosts.delete(hostId);
+    else hosts.add(hostId);
+    if (hosts.size === 0) this.#interests.delete(keyHex);
+    else this.#interests.set(keyHex, hosts);
+  }
+
+  /**
+   * A record under `key` changed here.
+   *
+   * @param isEntry this host took it in for the subnet: it tells interested siblings too
+   */
+  publish(key: Uint8Array, items: readonly RecordItem[], isEntry: boolean): void {
+    const keyHex = toHex(key);
+    for (const listener of this.#listeners.get(keyHex) ?? []) listener(items);
+    if (!isEntry) return;
+    const body = PutRequestCodec.encode({ items: [...items], isRepair: false, isInside: true });
+    for (const hostId of this.#interests.get(keyHex) ?? [])
+      this.#siblings.channel(hostId)?.notify(NOTICE.changed, body);
+  }
+
+  #tellInterest(key: Uint8Array, isCancel: boolean): void {
+    this.#siblings.notify(NOTICE.interest, InterestNoticeCodec.encode({ key, isCancel }));
+  }
+}

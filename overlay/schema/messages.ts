@@ -1,0 +1,234 @@
+/** The messages of `peer.proto` in types, each with its codec; keep the two files in step. */
+import { createCodec } from "./codec.ts";
+
+export interface Signed {
+  body: Uint8Array;
+  signature: Uint8Array;
+}
+
+export interface CertificateBody {
+  overlay: Uint8Array;
+  host: Uint8Array;
+  issuer: Uint8Array;
+  mayAdmit: boolean;
+  depth: number;
+  admittedAtMs: bigint;
+  notAfterMs: bigint;
+  linkSubnet: Uint8Array;
+}
+
+export interface Membership {
+  chain: Signed[];
+}
+
+export interface TokenBody {
+  overlay: Uint8Array;
+  token: Uint8Array;
+  issuer: Uint8Array;
+  mayAdmit: boolean;
+  notAfterMs: bigint;
+  contacts: string[];
+  overlayName: string;
+  issuerMembership: Membership | null;
+}
+
+export interface Token {
+  body: Signed | null;
+  secret: Uint8Array;
+}
+
+export interface Hello {
+  wireMin: number;
+  wireMax: number;
+  nonce: Uint8Array;
+  host: Uint8Array;
+  overlay: Uint8Array;
+  membership: Membership | null;
+  subnet: Uint8Array;
+  hostSet: Signed | null;
+  wallMs: bigint;
+  claim: SubnetClaim | null;
+  statement: Signed | null;
+}
+
+export interface Proof {
+  signature: Uint8Array;
+}
+
+export interface Request {
+  id: number;
+  method: string;
+  body: Uint8Array;
+}
+
+export interface Response {
+  id: number;
+  body: Uint8Array;
+  errorCode: string;
+  errorMessage: string;
+}
+
+export interface Notice {
+  method: string;
+  body: Uint8Array;
+}
+
+export interface Goodbye {
+  code: string;
+  reason: string;
+}
+
+/** Exactly one member is set. */
+export interface Frame {
+  hello?: Hello | null;
+  proof?: Proof | null;
+  request?: Request | null;
+  response?: Response | null;
+  notice?: Notice | null;
+  ping?: number;
+  pong?: number;
+  goodbye?: Goodbye | null;
+}
+
+export interface AdmitRequest {
+  token: Signed | null;
+  tokenSignature: Uint8Array;
+  wantsSubnet: boolean;
+  loneMadeMs: bigint;
+}
+
+export interface OverlayInfo {
+  overlay: Uint8Array;
+  name: string;
+  secret: Uint8Array;
+  locked: boolean;
+}
+
+export interface AdmitResponse {
+  membership: Membership | null;
+  overlay: OverlayInfo | null;
+  subnet: SubnetHandover | null;
+  contacts: Signed[];
+}
+
+export interface SubnetClaim {
+  subnet: Uint8Array;
+  stampMs: bigint;
+  generation: number;
+  maker: Uint8Array;
+  makerAdmittedMs: bigint;
+  subnetSignature: Uint8Array;
+  makerSignature: Uint8Array;
+}
+
+export interface SubnetHandover {
+  seed: Uint8Array;
+  claim: SubnetClaim | null;
+  hostSet: Signed | null;
+  statements: Signed[];
+  overlay: OverlayInfo | null;
+  contacts: Signed[];
+}
+
+export interface HostStatement {
+  host: Uint8Array;
+  subnet: Uint8Array;
+  name: string;
+  subnetAddresses: string[];
+  hostAddresses: string[];
+  sequence: number;
+  goodForMs: number;
+  membership: Membership | null;
+}
+
+export interface HostSetBody {
+  subnet: Uint8Array;
+  generation: number;
+  version: bigint;
+  statements: Signed[];
+  peerRecord: Uint8Array;
+}
+
+export interface HostSets {
+  sets: Signed[];
+}
+
+export interface HostSetPull {
+  knownVersion: bigint;
+}
+
+export interface RecordItem {
+  record: Uint8Array;
+  remainingMs: number;
+}
+
+export interface PutRequest {
+  items: RecordItem[];
+  isRepair: boolean;
+  isInside: boolean;
+}
+
+export interface PutOutcome {
+  result: number;
+  floor: bigint;
+  message: string;
+  copies: number;
+}
+
+export interface PutResponse {
+  outcomes: PutOutcome[];
+}
+
+export interface GetRequest {
+  key: Uint8Array;
+  isInside: boolean;
+}
+
+export interface GetResponse {
+  items: RecordItem[];
+  resolvedBy: number;
+  host: Uint8Array;
+  tried: number;
+}
+
+export interface WatchRequest {
+  key: Uint8Array;
+  id: number;
+  isCancel: boolean;
+}
+
+export interface WatchNotice {
+  id: number;
+  key: Uint8Array;
+  items: RecordItem[];
+}
+
+export interface InterestNotice {
+  key: Uint8Array;
+  isCancel: boolean;
+}
+
+const KIB = 1024;
+
+export const CertificateBodyCodec = createCodec<CertificateBody>("CertificateBody", KIB);
+export const MembershipCodec = createCodec<Membership>("Membership", 4 * KIB);
+export const TokenBodyCodec = createCodec<TokenBody>("TokenBody", 8 * KIB);
+export const TokenCodec = createCodec<Token>("Token", 12 * KIB);
+export const FrameCodec = createCodec<Frame>("Frame");
+export const AdmitRequestCodec = createCodec<AdmitRequest>("AdmitRequest", 16 * KIB);
+export const AdmitResponseCodec = createCodec<AdmitResponse>("AdmitResponse");
+export const SubnetClaimCodec = createCodec<SubnetClaim>("SubnetClaim", KIB);
+export const SubnetHandoverCodec = createCodec<SubnetHandover>("SubnetHandover");
+export const HostStatementCodec = createCodec<HostStatement>("HostStatement", 8 * KIB);
+export const HostSetBodyCodec = createCodec<HostSetBody>("HostSetBody", 64 * KIB);
+export const HostSetsCodec = createCodec<HostSets>("HostSets");
+export const OverlayInfoCodec = createCodec<OverlayInfo>("OverlayInfo", KIB);
+export const SignedCodec = createCodec<Signed>("Signed", 64 * KIB);
+export const HostSetPullCodec = createCodec<HostSetPull>("HostSetPull", KIB);
+export const PutRequestCodec = createCodec<PutRequest>("PutRequest");
+export const PutResponseCodec = createCodec<PutResponse>("PutResponse");
+export const GetRequestCodec = createCodec<GetRequest>("GetRequest", KIB);
+export const GetResponseCodec = createCodec<GetResponse>("GetResponse");
+export const WatchRequestCodec = createCodec<WatchRequest>("WatchRequest", KIB);
+export const WatchNoticeCodec = createCodec<WatchNotice>("WatchNotice");
+export const InterestNoticeCodec = createCodec<InterestNotice>("InterestNotice", KIB);

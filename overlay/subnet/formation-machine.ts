@@ -1,0 +1,257 @@
+/**
+ * How a host comes to its subnet: join the one on the link, resume its own, or make one.
+ *
+ * A host adopts the link that it is on. Only one that finds nobody resumes its stored subnet, and
+ * only where that was made; without membership it needs an open link or a token. Two subnets that
+ * meet on one link merge. Design, "A host adopts the link it is on" and "Merging"; mDHT §3.3.4.
+ */
+import type { Machine, Tick } from "../../platform/machine.ts";
+
+/** Another host of the link, as multicast told; a hint until it says hello. */
+export interface FormationPeer {
+  readonly tag: string;
+  readonly overlayTag: string;
+  /** Empty while that host has no subnet. */
+  readonly subnetTag: string;
+}
+
+export type JoinFailure =
+  /** It asks for a token. */
+  | "locked"
+  /** It refused for another reason; trying again soon is pointless. */
+  | "refused"
+  | "unreachable";
+
+export type FormationEvent =
+  | { readonly type: "start" }
+  | { readonly type: "peer"; readonly peer: FormationPeer }
+  | { readonly type: "peer-gone"; readonly tag: string }
+  | { readonly type: "joined"; readonly subnetTag: string; readonly overlayTag: string }
+  | { readonly type: "join-failed"; readonly tag: string; readonly failure: JoinFailure }
+  | { readonly type: "probed"; readonly livesElsewhere: boolean }
+  /** The token was redeemed somewhere; this host is a member now. */
+  | { readonly type: "redeemed" }
+  | { readonly type: "redeem-failed"; readonly isFinal: boolean }
+  /** A subnet was made or resumed. */
+  | { readonly type: "settled"; readonly subnetTag: string; readonly overlayTag: string }
+  /** The link changed under us, or a wake-up: look around again. */
+  | { readonly type: "link-changed" };
+
+export type FormationAction =
+  | { readonly type: "join"; readonly tag: string }
+  /** Ask the last known hosts of the stored subnet whether it lives on elsewhere. */
+  | { readonly type: "probe-stored" }
+  | { readonly type: "resume" }
+  | { readonly type: "create-subnet" }
+  | { readonly type: "create-overlay" }
+  | { readonly type: "redeem-token" }
+  /** Compare claims with that host; join it when ours yields. */
+  | { readonly type: "meet"; readonly tag: string }
+  | { readonly type: "pending" };
+
+export interface FormationOptions {
+  /** Tag of the overlay that this host belongs to or has a token for; `undefined`: none. */
+  readonly overlayTag: string | undefined;
+  readonly isMember: boolean;
+  readonly hasToken: boolean;
+  /** Its stored subnet was made on a link like this one. */
+  readonly canResume: boolean;
+  /** How long to listen for others before acting alone, ms. */
+  readonly listenMs: number;
+}
+
+const REDEEM_RETRY_MS = 1_000;
+const REDEEM_RETRY_MAX_MS = 30_000;
+const PENDING_RETRY_MS = 15_000;
+const MEET_RETRY_MS = 3_000;
+const UNREACHABLE_RETRIES_MAX = 2;
+
+type State =
+  "idle" | "listening" | "joining" | "probing" | "redeeming" | "waiting" | "pending" | "member";
+
+export class FormationMachine implements Machine<FormationEvent, FormationAction> {
+  #options: FormationOptions;
+  #state: State = "idle";
+  #wakeAtMs = Infinity;
+  readonly #peers = new Map<string, FormationPeer>();
+  readonly #failures = new Map<string, { failure: JoinFailure; count: number }>();
+  readonly #metAtMs = new Map<string, number>();
+  #redeemRetryMs = REDEEM_RETRY_MS;
+  #subnetTag = "";
+  #mayResume: boolean;
+
+  constructor(options: FormationOptions) {
+    this.#options = options;
+    this.#mayResume = options.canResume;
+  }
+
+  get wakeAtMs(): number {
+    return this.#wakeAtMs;
+  }
+
+  get isPending(): boolean {
+    return this.#state === "pending";
+  }
+
+  step(event: FormationEvent | Tick, nowMs: number): readonly FormationAction[] {
+    switch (event.type) {
+      case "start":
+      case "link-changed":
+        return this.#becomeListening(nowMs);
+      case "peer":
+        this.#peers.set(event.peer.tag, event.peer);
+        this.#failures.delete(event.peer.tag);
+        return this.#onPeer(event.peer, nowMs);
+      case "peer-gone":
+        this.#peers.delete(event.tag);
+        return [];
+      case "joined":
+      case "settled":
+        return this.#becomeMember(event.overlayTag, event.subnetTag, nowMs);
+      case "join-failed":
+        return this.#onJoinFailed(event.tag, event.failure, nowMs);
+      case "probed":
+        if (this.#state !== "probing") return [];
+        this.#mayResume = !event.livesElsewhere;
+        return this.#settleAlone(nowMs);
+      case "redeemed":
+        this.#options = { ...this.#options, isMember: true };
+        return this.#state === "redeeming" ? this.#settleAlone(nowMs) : [];
+      case "redeem-failed":
+        return this.#onRedeemFailed(event.isFinal, nowMs);
+      case "tick":
+        return this.#onTick(nowMs);
+    }
+  }
+
+  #becomeListening(nowMs: number): readonly FormationAction[] {
+    if (this.#state === "member") return [];
+    this.#state = "listening";
+    this.#wakeAtMs = nowMs + this.#options.listenMs;
+    return this.#joinNext(nowMs);
+  }
+
+  #becomeMember(overlayTag: string, subnetTag: string, nowMs: number): readonly FormationAction[] {
+    this.#state = "member";
+    this.#wakeAtMs = Infinity;
+    this.#subnetTag = subnetTag;
+    this.#options = { ...this.#options, overlayTag, isMember: true };
+    return [...this.#peers.values()].flatMap((peer) => this.#onPeer(peer, nowMs));
+  }
+
+  #onPeer(peer: FormationPeer, nowMs: number): readonly FormationAction[] {
+    switch (this.#state) {
+      case "listening":
+      case "waiting":
+      case "pending":
+        return this.#joinNext(nowMs);
+      case "member":
+        return this.#meet(peer, nowMs);
+      default:
+        return []; // looked at when the present step has its answer
+    }
+  }
+
+  /** Another subnet or overlay on our own link: see which of the two yields. */
+  #meet(peer: FormationPeer, nowMs: number): readonly FormationAction[] {
+    if (peer.subnetTag === "" || peer.subnetTag === this.#subnetTag) return [];
+    if (nowMs - (this.#metAtMs.get(peer.tag) ?? -Infinity) < MEET_RETRY_MS) {
+      this.#wakeAtMs = Math.min(this.#wakeAtMs, nowMs + MEET_RETRY_MS);
+      return [];
+    }
+    if (this.#failures.get(peer.tag)?.failure === "refused") return [];
+    this.#metAtMs.set(peer.tag, nowMs);
+    this.#wakeAtMs = Math.min(this.#wakeAtMs, nowMs + MEET_RETRY_MS);
+    return [{ type: "meet", tag: peer.tag }];
+  }
+
+  /** Tries one host of the link that may take us in. */
+  #joinNext(nowMs: number): readonly FormationAction[] {
+    for (const peer of this.#peers.values()) {
+      if (peer.subnetTag === "" || !this.#isCandidate(peer)) continue;
+      this.#state = "joining";
+      this.#wakeAtMs = Infinity;
+      return [{ type: "join", tag: peer.tag }];
+    }
+    if (this.#state === "joining") {
+      this.#state = "listening";
+      this.#wakeAtMs = nowMs;
+    }
+    return [];
+  }
+
+  #isCandidate(peer: FormationPeer): boolean {
+    const { overlayTag } = this.#options;
+    if (overlayTag !== undefined && overlayTag !== peer.overlayTag) return false;
+    const failed = this.#failures.get(peer.tag);
+    if (failed === undefined) return true;
+    return failed.failure === "unreachable" && failed.count < UNREACHABLE_RETRIES_MAX;
+  }
+
+  #onJoinFailed(tag: string, failure: JoinFailure, nowMs: number): readonly FormationAction[] {
+    const count = (this.#failures.get(tag)?.count ?? 0) + 1;
+    this.#failures.set(tag, { failure, count });
+    return this.#state === "joining" ? this.#joinNext(nowMs) : [];
+  }
+
+  #onTick(nowMs: number): readonly FormationAction[] {
+    if (nowMs < this.#wakeAtMs) return [];
+    this.#wakeAtMs = Infinity;
+    switch (this.#state) {
+      case "listening":
+        return this.#actAlone(nowMs);
+      case "waiting":
+        return this.#becomeRedeeming();
+      case "pending":
+        this.#failures.clear();
+        this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
+        return this.#joinNext(nowMs);
+      case "member":
+        return [...this.#peers.values()].flatMap((peer) => this.#meet(peer, nowMs));
+      default:
+        return [];
+    }
+  }
+
+  /** Nobody on the link takes us in. */
+  #actAlone(nowMs: number): readonly FormationAction[] {
+    const { isMember, hasToken } = this.#options;
+    if (isMember && this.#mayResume) {
+      this.#state = "probing";
+      return [{ type: "probe-stored" }];
+    }
+    if (isMember) return this.#settleAlone(nowMs);
+    if (hasToken) return this.#becomeRedeeming();
+    const isLocked = [...this.#failures.values()].some(({ failure }) => failure !== "unreachable");
+    if (!isLocked) return [{ type: "create-overlay" }];
+    this.#state = "pending";
+    this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
+    return [{ type: "pending" }];
+  }
+
+  #settleAlone(nowMs: number): readonly FormationAction[] {
+    // Somebody may have appeared while the answer from afar was on its way.
+    this.#state = "listening";
+    const join = this.#joinNext(nowMs);
+    if (join.length > 0) return join;
+    return [{ type: this.#mayResume ? "resume" : "create-subnet" }];
+  }
+
+  #becomeRedeeming(): readonly FormationAction[] {
+    this.#state = "redeeming";
+    return [{ type: "redeem-token" }];
+  }
+
+  #onRedeemFailed(isFinal: boolean, nowMs: number): readonly FormationAction[] {
+    if (this.#state !== "redeeming") return [];
+    if (isFinal) {
+      this.#state = "pending";
+      this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
+      return [{ type: "pending" }];
+    }
+    this.#state = "waiting";
+    this.#wakeAtMs = nowMs + this.#redeemRetryMs;
+    this.#redeemRetryMs = Math.min(REDEEM_RETRY_MAX_MS, this.#redeemRetryMs * 2);
+    return this.#joinNext(nowMs);
+  }
+}

@@ -1,0 +1,167 @@
+/**
+ * The host set: the live hosts of a subnet as one versioned record, the same bytes from every host.
+ *
+ * Its entries are statements that the hosts sign themselves, each with its membership, so that
+ * holding the subnet key is not enough to put a stranger in. mDHT §3.3.3; design, "Host churn is
+ * invisible".
+ */
+import { createHash } from "node:crypto";
+import { compareBytes, concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
+import { parseAddress } from "../address.ts";
+import { OverlayError } from "../errors.ts";
+import { toBase32 } from "../identity/base32.ts";
+import { checkMembership } from "../identity/certificate.ts";
+import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
+import {
+  HostSetBodyCodec,
+  HostStatementCodec,
+  type HostStatement,
+  type Signed,
+} from "../schema/messages.ts";
+
+const STATEMENT_DOMAIN = "causeway-host-1";
+const HOST_SET_DOMAIN = "causeway-host-set-1";
+/** Hosts that a set names at most; identify messages end at 8 KiB. */
+export const HOSTS_ANNOUNCED_MAX = 16;
+const ADDRESSES_MAX = 8;
+const NAME_BYTES_MAX = 64;
+const COUNTER_SHIFT = 16n;
+
+/** One live host, its statement checked. */
+export interface SetHost {
+  readonly id: string;
+  readonly key: Uint8Array;
+  readonly name: string;
+  /** Where the subnet key answers at this host. */
+  readonly subnetAddresses: readonly string[];
+  readonly hostAddresses: readonly string[];
+  readonly sequence: number;
+  readonly signed: Signed;
+}
+
+/** A host set, every signature checked. */
+export interface HostSet {
+  readonly subnet: Uint8Array;
+  readonly subnetId: string;
+  readonly generation: number;
+  readonly version: bigint;
+  /** By host key, ascending; empty when the last host has left. */
+  readonly hosts: readonly SetHost[];
+  /** libp2p peer-record envelope of the same set. */
+  readonly peerRecord: Uint8Array;
+  readonly signed: Signed;
+}
+
+export function signStatement(host: KeyPair, statement: HostStatement): Signed {
+  const body = HostStatementCodec.encode(statement);
+  return { body, signature: host.sign(STATEMENT_DOMAIN, body) };
+}
+
+/** @throws {OverlayError} or {WireError} saying what is wrong with the statement */
+export function checkStatement(
+  signed: Signed,
+  overlay: Uint8Array,
+  wallMs: number,
+): SetHost & {
+  readonly subnet: Uint8Array;
+} {
+  const statement = HostStatementCodec.decode(signed.body);
+  if (!isSignedBy(statement.host, STATEMENT_DOMAIN, signed.body, signed.signature))
+    throw refused("a host's signature does not verify");
+  const membership = checkMembership(statement.membership ?? { chain: [] }, overlay, wallMs);
+  if (!isEqualBytes(membership.host, statement.host)) throw refused("a certificate is another's");
+  if (membership.linkSubnet !== null && !isEqualBytes(membership.linkSubnet, statement.subnet))
+    throw refused("a host admitted on an open link holds no membership beyond it");
+  const addresses = [...statement.subnetAddresses, ...statement.hostAddresses];
+  if (addresses.length > 2 * ADDRESSES_MAX || utf8(statement.name).length > NAME_BYTES_MAX)
+    throw refused("a host states too much");
+  for (const address of addresses) parseAddress(address);
+  return {
+    id: toBase32(statement.host),
+    key: statement.host,
+    name: statement.name,
+    subnetAddresses: statement.subnetAddresses,
+    hostAddresses: statement.hostAddresses,
+    sequence: statement.sequence,
+    signed,
+    subnet: statement.subnet,
+  };
+}
+
+/** What a version is made of: a counter agreed on the link, and the set's digest against ties. */
+export function nextVersion(known: bigint, hosts: readonly SetHost[]): bigint {
+  const counter = (known >> COUNTER_SHIFT) + 1n;
+  return (counter << COUNTER_SHIFT) | BigInt(digestHosts(hosts).readUInt16BE(0));
+}
+
+/** Digest of who is where by which statement, whatever the order. */
+export function digestHosts(hosts: readonly SetHost[]): Buffer {
+  const hash = createHash("sha256");
+  for (const host of sortHosts(hosts)) {
+    hash.update(host.key);
+    hash.update(`${host.sequence}\n${host.subnetAddresses.join("\n")}\n`);
+  }
+  return hash.digest();
+}
+
+export function sortHosts(hosts: readonly SetHost[]): SetHost[] {
+  return [...hosts].sort((a, b) => compareBytes(a.key, b.key));
+}
+
+export interface HostSetRequest {
+  readonly subnet: KeyPair;
+  readonly generation: number;
+  readonly version: bigint;
+  readonly hosts: readonly SetHost[];
+  readonly peerRecord: Uint8Array;
+}
+
+export function signHostSet(request: HostSetRequest): HostSet {
+  const { subnet, generation, version, peerRecord } = request;
+  const hosts = sortHosts(request.hosts);
+  const body = HostSetBodyCodec.encode({
+    subnet: subnet.publicKey,
+    generation,
+    version,
+    statements: hosts.map((host) => host.signed),
+    peerRecord,
+  });
+  const signed = { body, signature: subnet.sign(HOST_SET_DOMAIN, body) };
+  const subnetId = toBase32(subnet.publicKey);
+  return { subnet: subnet.publicKey, subnetId, generation, version, hosts, peerRecord, signed };
+}
+
+/**
+ * @param overlay the overlay that every named host must be a member of
+ * @throws {OverlayError} or {WireError} saying what is wrong with the set
+ */
+export function checkHostSet(signed: Signed, overlay: Uint8Array, wallMs: number): HostSet {
+  const body = HostSetBodyCodec.decode(signed.body);
+  if (body.subnet.length !== KEY_BYTES) throw refused("the subnet's key is not 32 bytes");
+  if (!isSignedBy(body.subnet, HOST_SET_DOMAIN, signed.body, signed.signature))
+    throw refused("the subnet's signature does not verify");
+  if (body.statements.length > HOSTS_ANNOUNCED_MAX) throw refused("it names too many hosts");
+  const hosts = body.statements.map((statement) => checkStatement(statement, overlay, wallMs));
+  if (hosts.some((host) => !isEqualBytes(host.subnet, body.subnet)))
+    throw refused("a host states that it is of another subnet");
+  return {
+    subnet: body.subnet,
+    subnetId: toBase32(body.subnet),
+    generation: body.generation,
+    version: body.version,
+    hosts,
+    peerRecord: body.peerRecord,
+    signed,
+  };
+}
+
+/** A leave is signed by the leaver, so that no packet on the link can forge one. */
+export const LEAVE_DOMAIN = "causeway-leave-1";
+
+export function leaveBody(host: Uint8Array, subnet: Uint8Array, sequence: number): Uint8Array {
+  return concatBytes(host, subnet, utf8(String(sequence)));
+}
+
+function refused(problem: string): OverlayError {
+  return new OverlayError("ERR_OVERLAY_REFUSED", `host set refused: ${problem}`);
+}

@@ -1,0 +1,143 @@
+import { describe, expect, it } from "vitest";
+import { gatewayAddress, hostAddress, parseNetwork } from "../../daemon/lab/addresses.ts";
+import { linkChange } from "../../daemon/lab/options.ts";
+import { parseLabSpec } from "../../daemon/lab/spec.ts";
+import {
+  formatRate,
+  formatShare,
+  formatTime,
+  parseRate,
+  parseShare,
+  parseTimeMs,
+} from "../../daemon/lab/units.ts";
+import { ConfigError } from "../../platform/errors.ts";
+
+const parse = (sites: string) => parseLabSpec(`sites:\n${sites}`, "lab.yaml");
+
+function mistake(action: () => unknown): { path: string; message: string } {
+  try {
+    action();
+  } catch (error) {
+    if (error instanceof ConfigError) return { path: error.path, message: error.message };
+    throw error;
+  }
+  throw new Error("no mistake was found");
+}
+
+describe("a lab's file", () => {
+  it("gives every field, and what is usual for those left out", () => {
+    const spec = parse(
+      "  - { name: alpha, subnet: 10.1.0.0/24, hosts: 4, switch: ovs, avahi: true, ipv6: true,\n" +
+        "      uplink: { delay: 10ms, jitter: 500us, rate: 100mbit, loss: 0.5% } }\n" +
+        "  - { name: beta }\n",
+    );
+    const [alpha, beta] = spec.sites;
+    expect(alpha).toMatchObject({
+      name: "alpha",
+      hosts: 4,
+      switch: "ovs",
+      hasAvahi: true,
+      uplink: { delayMs: 10, jitterMs: 0.5, rate: 100e6, lossRatio: 0.005, isCut: false },
+    });
+    expect(alpha!.networks.map(({ text }) => text)).toEqual(["10.1.0.0/24", "fd00:1::/64"]);
+    expect(beta).toMatchObject({ hosts: 1, switch: "bridge", hasAvahi: false });
+    expect(beta!.networks.map(({ text }) => text)).toEqual(["10.2.0.0/24"]);
+    expect(beta!.uplink).toEqual({
+      delayMs: 0,
+      jitterMs: 0,
+      rate: null,
+      lossRatio: 0,
+      isCut: false,
+    });
+  });
+
+  it.each([
+    ["  - { name: alpha, host: 3 }", "sites[0].host", "allowed: name, subnet, hosts"],
+    ["  - { name: Alpha }", "sites[0].name", "lower-case"],
+    ["  - { name: alphabeta }", "sites[0].name", "1 to 8"],
+    ["  - { hosts: 2 }", "sites[0].name", "nothing is no site name"],
+    ["  - { name: a, hosts: 65 }", "sites[0].hosts", "1 to 64"],
+    ["  - { name: a, hosts: 1.5 }", "sites[0].hosts", "1 to 64"],
+    ["  - { name: a, switch: hub }", "sites[0].switch", "ovs or bridge"],
+    ["  - { name: a, avahi: 1 }", "sites[0].avahi", "true or false"],
+    ["  - { name: a, subnet: 10.1.0.0/26 }", "sites[0].subnet", "/8 to /25"],
+    ["  - { name: a, subnet: 10.1.0.1/24 }", "sites[0].subnet", "behind /24"],
+    ["  - { name: a, subnet: nonsense }", "sites[0].subnet", "10.1.0.0/24"],
+    ["  - { name: a, uplink: { delay: 10 } }", "sites[0].uplink.delay", "with a unit"],
+    ["  - { name: a, uplink: { delay: 10m } }", "sites[0].uplink.delay", "20ms"],
+    ["  - { name: a, uplink: { loss: 101% } }", "sites[0].uplink.loss", "0% to 100%"],
+    ["  - { name: a, uplink: { rate: 100mb } }", "sites[0].uplink.rate", "100mbit"],
+    ["  - { name: a, uplink: { lost: 1% } }", "sites[0].uplink.lost", "delay, jitter"],
+    ["  - { name: a }\n  - { name: a }", "sites[1].name", "twice"],
+    [
+      "  - { name: a, subnet: 10.0.0.0/8 }\n  - { name: b, subnet: 10.2.0.0/24 }",
+      "sites[1].subnet",
+      "overlaps 10.0.0.0/8 of a",
+    ],
+    [
+      "  - { name: a, subnet: 'fd00:2::/64' }\n  - { name: b, ipv6: true }",
+      "sites[1].subnet",
+      "overlaps fd00:2::/64 of a",
+    ],
+    ["  - 5", "sites[0]", "mapping"],
+    ["  []", "sites", "1 to 100"],
+    ["  - { name: a", "lab.yaml", ""],
+  ])("refuses %j and says what is allowed", (sites, path, hint) => {
+    const found = mistake(() => parse(sites));
+    expect(found.path).toBe(path);
+    expect(found.message).toContain(hint);
+  });
+
+  it("refuses an empty file", () => {
+    expect(mistake(() => parseLabSpec("", "lab.yaml")).path).toBe("lab.yaml");
+  });
+});
+
+describe("a site's addresses", () => {
+  it("end in the same digits in both families", () => {
+    const [v4, v6] = [parseNetwork("x", "10.1.0.0/24"), parseNetwork("x", "fd00:1::/64")];
+    expect([hostAddress(v4, 1), hostAddress(v6, 1)]).toEqual(["10.1.0.11", "fd00:1::11"]);
+    expect([hostAddress(v4, 64), hostAddress(v6, 64)]).toEqual(["10.1.0.74", "fd00:1::74"]);
+    expect([gatewayAddress(v4), gatewayAddress(v6)]).toEqual(["10.1.0.1", "fd00:1::1"]);
+  });
+
+  it("hold for networks above the middle and with zeros inside", () => {
+    expect(hostAddress(parseNetwork("x", "192.168.255.128/25"), 2)).toBe("192.168.255.140");
+    expect(hostAddress(parseNetwork("x", "2001:db8:0:7::/64"), 2)).toBe("2001:db8:0:7::12");
+    expect(hostAddress(parseNetwork("x", "fd00::/64"), 2)).toBe("fd00::12");
+  });
+});
+
+describe("units", () => {
+  it("are read and written", () => {
+    expect([parseTimeMs("x", "20ms"), parseTimeMs("x", "1.5s")]).toEqual([20, 1500]);
+    expect([parseRate("x", "512kbit"), parseRate("x", "none")]).toEqual([512_000, null]);
+    expect(parseShare("x", "0.25%")).toBe(0.0025);
+    expect([formatTime(0.5), formatRate(2.5e9), formatShare(0.015)]).toEqual([
+      "0.5ms",
+      "2.5gbit",
+      "1.5%",
+    ]);
+  });
+
+  it.each(["-5ms", "20", "ms", "11s", "1e3ms", " 1ms"])("refuse the time %j", (text) => {
+    expect(mistake(() => parseTimeMs("--delay", text)).path).toBe("--delay");
+  });
+});
+
+describe("the options of lab link", () => {
+  it("change only what is given", () => {
+    expect(linkChange({ loss: "1%" })).toEqual({ lossRatio: 0.01 });
+    expect(linkChange({ cut: true })).toEqual({ isCut: true });
+    expect(linkChange({ split: "a-1,a-2" })).toEqual({ split: ["a-1", "a-2"] });
+    expect(linkChange({ heal: true, delay: "5ms" })).toEqual({
+      isCut: false,
+      split: [],
+      delayMs: 5,
+    });
+  });
+
+  it("may not cut and heal at once", () => {
+    expect(mistake(() => linkChange({ heal: true, cut: true })).path).toBe("--heal");
+  });
+});
