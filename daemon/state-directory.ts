@@ -108,7 +108,8 @@ function lockDirectory(path: string): StateDirectory {
     path,
     close,
     wipe() {
-      for (const name of readdirSync(path))
+      const names = existsSync(path) ? readdirSync(path) : [];
+      for (const name of names)
         if (name !== MARKER_FILE) rmSync(join(path, name), { recursive: true, force: true });
       // Last, so that a wipe cut short can be done again.
       rmSync(join(path, MARKER_FILE), { force: true });
@@ -124,7 +125,7 @@ function removeEmpty(path: string): void {
     rmdirSync(path);
   } catch (error) {
     const code = errorCode(error) ?? "";
-    if (!["EBUSY", "EACCES", "EPERM", "EROFS", "ENOTEMPTY"].includes(code)) throw error;
+    if (!["ENOENT", "EBUSY", "EACCES", "EPERM", "EROFS", "ENOTEMPTY"].includes(code)) throw error;
   }
 }
 

@@ -1,4 +1,5 @@
 /** One request of the local API, read with every bound checked. */
+import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import type { PutOptions } from "../../overlay/index.ts";
 import { fromHex } from "../../platform/bytes.ts";
@@ -7,12 +8,33 @@ import { RequestError } from "../errors.ts";
 import { SLOT_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN, VALUE_BYTES_MAX } from "./api-types.ts";
 
 const KEY = /^[0-9a-f]{64}$/i;
+const TEXT_PREFIX = "text:";
 
-/** @throws {RequestError} ERR_REQUEST_KEY */
-export function parseKey(hex: string): Uint8Array {
-  if (!KEY.test(hex))
-    throw new RequestError("ERR_REQUEST_KEY", 400, "the key is not 64 hexadecimal digits");
-  return fromHex(hex);
+/**
+ * A key: 64 hexadecimal digits, or `text:` and a percent-encoded text whose SHA-256 it is.
+ *
+ * @throws {RequestError} ERR_REQUEST_KEY
+ */
+export function parseKey(segment: string): Uint8Array {
+  if (KEY.test(segment)) return fromHex(segment);
+  const text = segment.startsWith(TEXT_PREFIX)
+    ? decodeText(segment.slice(TEXT_PREFIX.length))
+    : undefined;
+  if (text === undefined || text === "")
+    throw new RequestError(
+      "ERR_REQUEST_KEY",
+      400,
+      'the key is neither 64 hexadecimal digits nor "text:" and a percent-encoded text',
+    );
+  return new Uint8Array(hash("sha256", text, "buffer"));
+}
+
+function decodeText(encoded: string): string | undefined {
+  try {
+    return decodeURIComponent(encoded);
+  } catch {
+    return undefined;
+  }
 }
 
 /** The query's parameters; each at most once, and none that the route does not know. */

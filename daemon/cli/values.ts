@@ -1,5 +1,4 @@
-/** What people write on the command line: durations, keys, values, tokens. */
-import { hash } from "node:crypto";
+/** What people write on the command line: durations, values, tokens. */
 import { readFileSync } from "node:fs";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
 import { VALUE_BYTES_MAX } from "../api/api-types.ts";
@@ -37,17 +36,6 @@ export function formatRemaining(ms: number): string {
   if (seconds < 60) return `${seconds}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m ${seconds % 60}s`;
   return `${Math.floor(seconds / 3600)}h ${Math.floor((seconds % 3600) / 60)}m`;
-}
-
-/**
- * The 32-byte key, in hexadecimal, that a text names.
- *
- * `0x` and 64 digits are the key itself, any other text is hashed with SHA-256.
- */
-export function keyOf(text: string): string {
-  if (text === "") throw new ConfigError("KEY", "is empty");
-  const raw = /^0x([0-9a-f]{64})$/i.exec(text);
-  return raw ? raw[1]!.toLowerCase() : hash("sha256", text);
 }
 
 /**

@@ -39,13 +39,12 @@ export interface CustodianParts {
   readonly watches: WatchDesk;
   readonly clock: Clock;
   readonly log: Logger;
-  readonly self: { readonly id: string; readonly key: Uint8Array };
+  /** Id of this host. */
+  readonly self: string;
   /** Live hosts of the subnet, this one included. */
   hosts(): readonly string[];
   /** Asks the link who holds a key; host ids. */
   askLink(key: Uint8Array): Promise<readonly string[]>;
-  /** Whether this host is alone for as far as the link tells. */
-  isAlone(): boolean;
 }
 
 export class Custodian {
@@ -73,21 +72,16 @@ export class Custodian {
 
   /** Answers for the whole subnet: own store, siblings by place, then the link. */
   async get(key: Uint8Array): Promise<Answer> {
-    const { clock, self } = this.#parts;
+    const { clock, self, siblings } = this.#parts;
     const keyHex = toHex(key);
     this.#queries.note(keyHex, clock.monotonicMs());
     const own = this.getInside(key);
-    if (own.length > 0) return { items: own, resolvedBy: "local", host: self.id };
-    const none: Answer = { items: [], resolvedBy: "none", host: self.id };
-    if (this.#parts.isAlone() || this.#isMissed(keyHex)) return none;
-    const sibling = await this.#askPlaces(key);
-    const found = sibling ?? (await this.#askLink(key));
-    if (found === undefined) {
-      this.#noteMiss(keyHex);
-      return none;
-    }
+    const local: Answer = { items: own, resolvedBy: own.length > 0 ? "local" : "none", host: self };
+    if (this.#isComplete(keyHex) || siblings.channels().length === 0) return local;
+    const found = (await this.#askPlaces(key)) ?? (await this.#search(key, keyHex, own));
+    if (found === undefined) return local;
     await this.#keepOnDemand(keyHex, found.items);
-    return found;
+    return { ...found, items: [...own, ...found.items] };
   }
 
   /** What this host itself has, tombstones included. */
@@ -100,7 +94,7 @@ export class Custodian {
   answerInside(key: Uint8Array): Answer {
     const items = this.getInside(key);
     const resolvedBy = items.length > 0 ? "local" : "none";
-    return { items, resolvedBy, host: this.#parts.self.id };
+    return { items, resolvedBy, host: this.#parts.self };
   }
 
   holds(key: Uint8Array): boolean {
@@ -141,10 +135,10 @@ export class Custodian {
     }
     this.#misses.delete(toHex(record.key));
     const live = hosts();
-    const placed = placeInSubnet(record, live) ?? [self.id];
-    const others = placed.filter((host) => host !== self.id);
+    const placed = placeInSubnet(record, live) ?? [self];
+    const others = placed.filter((host) => host !== self);
     const [own, copied] = await Promise.all([
-      placed.includes(self.id) ? this.#store(item, from, true) : undefined,
+      placed.includes(self) ? this.#store(item, from, true) : undefined,
       this.copyTo(others, [item]),
     ]);
     if (own !== undefined && !isKept(own)) return own;
@@ -154,9 +148,30 @@ export class Custodian {
       log.warn("no host of the subnet stored a record", { key: toHex(record.key) });
       return outcome(PUT_RESULT.storage, { message: "no host of the subnet could store it" });
     }
+    if (placeInSubnet(record, live) === null) void this.#consolidate(record.key, item);
     // A host without a copy of its own still tells whoever watches through it.
     if (own === undefined) this.#parts.watches.publish(record.key, [item], true);
     return { ...(own ?? outcome(PUT_RESULT.stored)), copies };
+  }
+
+  /**
+   * A record that stays where it came to may have met an older version, or other records of its
+   * key, at another host: both hosts get what the other has.
+   */
+  async #consolidate(key: Uint8Array, item: RecordItem): Promise<void> {
+    const { siblings, askLink, self, log } = this.#parts;
+    if (siblings.channels().length === 0) return;
+    try {
+      const holders = (await askLink(key)).filter((host) => host !== self);
+      const answers = await Promise.all(
+        holders.map((host) => this.#askSibling(host, key, "multicast")),
+      );
+      for (const other of answers.flatMap((answer) => answer.items))
+        await this.#store(other, null, false);
+      await this.copyTo(holders, [item]);
+    } catch (error) {
+      log.debug("not consolidated", { reason: errorMessage(error) });
+    }
   }
 
   /** Hosts that should have stored a record did not: the next in order do, at last this one. */
@@ -172,7 +187,7 @@ export class Custodian {
     let made = 0;
     for (const host of placeCopies(key, hosts(), hosts().length)) {
       if (copies + made >= placed.length) break;
-      if (placed.includes(host) || host === self.id) continue;
+      if (placed.includes(host) || host === self) continue;
       made += (await this.copyTo([host], [item])).length;
     }
     if (copies + made > 0 || own !== undefined) return made;
@@ -195,9 +210,21 @@ export class Custodian {
     }
   }
 
+  /** The last resort, and not for what is here already or was sought in vain just now. */
+  async #search(
+    key: Uint8Array,
+    keyHex: string,
+    own: readonly RecordItem[],
+  ): Promise<Answer | undefined> {
+    if (own.length > 0 || this.#isMissed(keyHex)) return undefined;
+    const found = await this.#askLink(key);
+    if (found === undefined) this.#noteMiss(keyHex);
+    return found;
+  }
+
   async #askPlaces(key: Uint8Array): Promise<Answer | undefined> {
     const { hosts, self } = this.#parts;
-    const places = placeCopies(key, hosts(), PLACES_ASKED).filter((host) => host !== self.id);
+    const places = placeCopies(key, hosts(), PLACES_ASKED).filter((host) => host !== self);
     return firstFound(places.map((host) => this.#askSibling(host, key, "sibling")));
   }
 
@@ -222,6 +249,19 @@ export class Custodian {
       if (policy.type !== "demand" || copiesWanted(policy, hosts().length, perMinute) < 2) continue;
       await this.#store(item, null, false);
     }
+  }
+
+  /**
+   * Whether this host has all that the subnet has of a key: it is one of the key's places, or the
+   * host that such records come to. What it merely published itself tells nothing of others.
+   */
+  #isComplete(keyHex: string): boolean {
+    const { records, clock, self, hosts } = this.#parts;
+    const held = records.store.getWithTombstones(keyHex, clock.monotonicMs());
+    return held.some(({ record, isOwned }) => {
+      const place = placeInSubnet(record, hosts());
+      return !isOwned || place === null || place.includes(self);
+    });
   }
 
   #isMissed(keyHex: string): boolean {

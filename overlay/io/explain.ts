@@ -35,18 +35,18 @@ function explainHealth(host: OverlayHost, health: Health): readonly Finding[] {
       {
         code: "pending",
         severity: "problem",
-        what: `this host waits for admission: ${host.trouble}`,
+        what: `this host waits for admission: ${host.formation.trouble}`,
         advice: 'run "causeway token" on a member and restart this daemon with --join @FILE',
       },
     ];
-  if (host.trouble === "")
+  if (host.formation.trouble === "")
     return [{ code: "joining", severity: "warning", what: "still joining", advice: "wait" }];
-  const isBootstrap = host.bootstrapContacts > 0;
+  const isBootstrap = host.formation.bootstrapContacts > 0;
   return [
     {
       code: isBootstrap ? "unreachable-bootstrap" : "not-joined",
       severity: "problem",
-      what: host.trouble,
+      what: host.formation.trouble,
       advice: isBootstrap
         ? "check the route to those addresses, or take a token from a member that can be reached"
         : 'look at the log, and try "causeway down" and "causeway up" again',

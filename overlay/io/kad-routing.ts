@@ -8,6 +8,7 @@ import type { Libp2p, PeerId } from "@libp2p/interface";
 import type { KadDHT } from "@libp2p/kad-dht";
 import type { Logger } from "../../platform/logger.ts";
 import { errorMessage } from "../../platform/errors.ts";
+import type { Random } from "../../platform/random.ts";
 import { fromBase32, toBase32 } from "../identity/base32.ts";
 import { compareDistance, positionOf } from "../routing/position.ts";
 import type { Routing, RoutingEntry, RoutingEvent } from "../routing/routing.ts";
@@ -27,6 +28,11 @@ interface Placed extends RoutingEntry {
 }
 
 const ENTRY_CHECK_MS = 5_000;
+/** Looks around after a start; kad-dht's own next self-query comes a minute later. */
+const REFRESH_AFTER_MS = [1_500, 4_000, 9_000, 20_000];
+const REFRESH_EVERY_MS = 60_000;
+const REFRESH_TIMEOUT_MS = 5_000;
+const REFRESH_KEYS = 2;
 
 export class KadRouting implements Routing {
   readonly #node: Libp2p;
@@ -38,6 +44,8 @@ export class KadRouting implements Routing {
   readonly #evicted = new Set<string>();
   readonly #listeners: ((event: RoutingEvent) => void)[] = [];
   #changes = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #refreshes = 0;
 
   constructor({ node, dht }: SubnetNode, log: Logger) {
     this.#node = node;
@@ -87,6 +95,25 @@ export class KadRouting implements Routing {
     return sortByDistance(key, [...found.values()]).slice(0, count);
   }
 
+  /**
+   * Begins to look around: for the own neighbourhood and for random keys, so that the table fills
+   * when many subnets join at once.
+   */
+  start(random: Random): void {
+    const nextMs = REFRESH_AFTER_MS[this.#refreshes++] ?? REFRESH_EVERY_MS;
+    this.#timer = setTimeout(
+      () => {
+        void this.#refresh(random).finally(() => this.#timer !== undefined && this.start(random));
+      },
+      nextMs * random.between(0.75, 1.25),
+    );
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
   add(subnetId: string): void {
     this.#evicted.delete(subnetId);
     this.#table.queueRoutingTableUpdate(peerIdOf(fromBase32(subnetId)), {
@@ -100,6 +127,14 @@ export class KadRouting implements Routing {
     await this.#table.remove(peer).catch(() => {}); // not in it: as wanted
     await this.#node.peerStore.delete(peer).catch(() => {});
     this.#forget(subnetId);
+  }
+
+  async #refresh(random: Random): Promise<void> {
+    const keys = Array.from({ length: REFRESH_KEYS }, () =>
+      Uint8Array.from({ length: 32 }, () => random.below(256)),
+    );
+    for (const key of [this.#node.peerId.toMultihash().bytes, ...keys])
+      await this.closest(key, K_BUCKET_SIZE, AbortSignal.timeout(REFRESH_TIMEOUT_MS));
   }
 
   #collect(found: Map<string, Placed>, peer: PeerId): void {

@@ -120,7 +120,10 @@ class MdnsLink implements Link {
   #sendFailures = 0;
 
   constructor(options: LinkOptions) {
-    this.#options = options;
+    const { random, clock, log, onEvent, onQuestion, watchEveryMs, ...others } = options;
+    const { interface: named, ...rest } = others;
+    rest satisfies Record<string, never>;
+    this.#options = { random, clock, log, onEvent, onQuestion, watchEveryMs, interface: named };
     this.#machine = new LinkMachine(options.random);
     this.#driver = createDriver(this.#machine, options.clock, (action) => this.#perform(action));
     this.#echoes = new EchoFilter(options.clock);

@@ -76,8 +76,9 @@ export class MemberState {
 
   /** What a newcomer or a sibling is told of the overlay. */
   get info(): OverlayInfo {
-    const { id, name, secret, isLocked } = this.#required();
-    return { overlay: id, name, secret, locked: isLocked };
+    const { id, name, secret, isLocked, isLone, madeMs } = this.#required();
+    const made = BigInt(madeMs);
+    return { overlay: id, name, secret, locked: isLocked, madeMs: made, lone: isLone };
   }
 
   /** Makes an overlay of which this host is the first member. */
@@ -111,8 +112,8 @@ export class MemberState {
       name: info.name,
       secret: info.secret,
       membership,
-      madeMs: this.#wallMs(),
-      isLone: false,
+      madeMs: Number(info.madeMs),
+      isLone: info.lone,
       isLocked: info.locked,
       authoritySeed: null,
     });

@@ -64,7 +64,6 @@ export class Neighbours {
   readonly #trouble = new Map<string, Trouble>();
   readonly #lost = new Map<string, Lost>();
   readonly #connecting = new Map<string, Promise<PeerChannel>>();
-  #hasReached = false;
 
   constructor(pool: ChannelPool, parts: NeighbourParts) {
     this.#pool = pool;
@@ -85,7 +84,7 @@ export class Neighbours {
 
   /** Whether another subnet is known, reached or not. */
   get knowsOthers(): boolean {
-    return this.#lost.size > 0 || this.#parts.routing.entries().length > 0 || this.#hasReached;
+    return this.#lost.size > 0 || this.#parts.routing.entries().length > 0;
   }
 
   isQuarantined(multiaddrText: string): boolean {
@@ -131,7 +130,6 @@ export class Neighbours {
   /** To be told of each channel that opens: the subnet lives. */
   onOpen(channel: PeerChannel): void {
     const { subnetId } = channel;
-    this.#hasReached = true;
     this.#trouble.delete(subnetId);
     this.#lost.delete(subnetId);
     this.#parts.routing.add(subnetId);

@@ -29,12 +29,18 @@ export const KAD_PROTOCOL = "/causeway/kad/1";
 const STREAM_WINDOW_BYTES_MAX = 2 * 2 ** 20;
 export const K_BUCKET_SIZE = 8;
 
-export interface NodeOptions {
+/** What a node listens on and whom it may speak with. */
+export interface NodeReach {
+  readonly hasIpv4: boolean;
+  readonly hasIpv6: boolean;
+  /** Whether a connection with that IP address is allowed, either way. */
+  readonly allows: (address: string) => boolean;
+}
+
+export interface NodeOptions extends NodeReach {
   readonly key: KeyPair;
   /** 0: any free port. */
   readonly port: number;
-  readonly hasIpv4: boolean;
-  readonly hasIpv6: boolean;
 }
 
 export interface SubnetNodeOptions extends NodeOptions {
@@ -63,11 +69,11 @@ export async function createHostNode(options: NodeOptions): Promise<Libp2p> {
 
 /** @throws {OverlayError} ERR_OVERLAY_PORT when the port is taken */
 export async function createSubnetNode(options: SubnetNodeOptions): Promise<SubnetNode> {
-  const { secret, announced, isQuarantined, admitted } = options;
-  const common = base(options, {
+  const { secret, announced, isQuarantined, admitted, ...node } = options;
+  const common = base(node, {
     addressFilter: async (_peer: PeerId, address: Multiaddr) => !isQuarantined(address.toString()),
   });
-  const node = await start({
+  const started = await start({
     ...common,
     connectionProtector: preSharedKey({ psk: swarmKey(secret) }),
     addresses: { ...common.addresses, announceFilter: () => announced() },
@@ -77,7 +83,7 @@ export async function createSubnetNode(options: SubnetNodeOptions): Promise<Subn
       dht: (components) => createDht(gated(components as unknown as KadComponents, admitted)),
     },
   });
-  return { node, dht: node.services.dht as KadDHT };
+  return { node: started, dht: started.services.dht as KadDHT };
 }
 
 export function peerIdOf(publicKey: Uint8Array): PeerId {
@@ -117,7 +123,7 @@ function createDht(components: KadComponents): KadDHT {
     initialQuerySelfInterval: 300,
     querySelfInterval: 60_000,
     networkDialTimeout: { minTimeout: 1_500, maxTimeout: 5_000 },
-  })(components) as KadDHT;
+  })(components);
 }
 
 /**
@@ -152,7 +158,9 @@ function gated(
 }
 
 function base(options: NodeOptions, peerStore: object) {
-  const { key, port, hasIpv4, hasIpv6 } = options;
+  const { key, port, hasIpv4, hasIpv6, allows, ...rest } = options;
+  rest satisfies Record<string, never>;
+  const isDenied = (address: Multiaddr): boolean => !allows(address.toString().split("/")[2] ?? "");
   const listen = [
     ...(hasIpv4 ? [`/ip4/0.0.0.0/tcp/${port}`] : []),
     ...(hasIpv6 ? [`/ip6/::/tcp/${port}`] : []),
@@ -168,9 +176,13 @@ function base(options: NodeOptions, peerStore: object) {
       inboundConnectionThreshold: 100, // default 5 a second and address
       maxIncomingPendingConnections: 100,
       maxParallelDials: 50,
-      addressDialTimeout: 1_500,
-      dialTimeout: 5_000,
+      addressDialTimeout: 3_000,
+      dialTimeout: 6_000,
       reconnectRetries: 0, // the neighbours and siblings see to that
+    },
+    connectionGater: {
+      denyDialMultiaddr: (address) => isDenied(address),
+      denyInboundConnection: (inbound) => isDenied(inbound.remoteAddr),
     },
     connectionMonitor: { enabled: false }, // channels have their own heartbeat
     transportManager: { faultTolerance: 0 },

@@ -106,7 +106,7 @@ class RunningOverlay implements Overlay {
         })),
         changes: session?.routing.changes ?? 0,
       },
-      bootstrap: { contacts: this.#host.bootstrapContacts },
+      bootstrap: { contacts: this.#host.formation.bootstrapContacts },
       records: { owned: counts.owned, copies: counts.copies },
       link: {
         interface: stats.interface,
@@ -157,7 +157,7 @@ class RunningOverlay implements Overlay {
 
   #health(): Health {
     const { session } = this.#host;
-    if (session === undefined) return this.#host.isPending ? "pending" : "joining";
+    if (session === undefined) return this.#host.formation.isPending ? "pending" : "joining";
     const { neighbours } = session;
     if (neighbours.isReaching || !this.#host.options.allowsWan) return "healthy";
     return neighbours.knowsOthers ? "isolated" : "healthy";
@@ -165,7 +165,9 @@ class RunningOverlay implements Overlay {
 
   #reason(health: Health): string {
     if (health === "isolated") return "other subnets are known, and none is reached";
-    return this.#host.trouble === "" ? "looking for hosts on the link" : this.#host.trouble;
+    return this.#host.formation.trouble === ""
+      ? "looking for hosts on the link"
+      : this.#host.formation.trouble;
   }
 
   #ownHosts(): readonly HostView[] {

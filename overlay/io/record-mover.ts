@@ -21,6 +21,7 @@ import type { Neighbours } from "./neighbours.ts";
 /** Changes of the host set or the table that come together are answered together. */
 const SETTLE_MS = 300;
 const TIDY_EVERY_MS = 30_000;
+const PUSH_AFTER_MS = 3_000;
 const PUSH_TIMEOUT_MS = 5_000;
 const BATCH_RECORDS = 16;
 
@@ -46,6 +47,7 @@ export class RecordMover {
   readonly #closest = new Map<string, readonly string[]>();
   #timer: NodeJS.Timeout | undefined;
   readonly #tidyTimer: NodeJS.Timeout;
+  #pushTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -82,15 +84,19 @@ export class RecordMover {
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#pushTimer);
     clearInterval(this.#tidyTimer);
   }
 
   /**
-   * Pushes records to their closest subnets, such as those kept for a former subnet, or one's own
-   * after a restart.
+   * Pushes records to their closest subnets once there has been time to find those: what was kept
+   * for a former subnet, or one's own after a restart.
    */
-  async pushAll(): Promise<void> {
-    await this.#pushOut(this.#live(), false);
+  pushSoon(which: "all" | "owned"): void {
+    this.#pushTimer = setTimeout(() => {
+      const held = this.#live().filter(({ isOwned }) => which === "all" || isOwned);
+      if (held.length > 0) this.#queue(() => this.#pushOut(held, false));
+    }, PUSH_AFTER_MS);
   }
 
   #queue(work: () => Promise<void>): void {

@@ -38,9 +38,9 @@ export function tryStaggered<C, R>(
       (error: unknown) => {
         running--;
         if (isSettled) return;
-        if (isFinal(error)) settle(() => reject(error as Error));
+        if (isFinal(error)) settle(() => reject(error));
         else if (next < candidates.length) begin();
-        else if (running === 0) settle(() => reject(error as Error));
+        else if (running === 0) settle(() => reject(error));
       },
     );
   };

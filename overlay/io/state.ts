@@ -62,6 +62,8 @@ export class StateDirectory {
   overlay: OverlayState | null;
   subnet: SubnetState | null;
   contacts: readonly Signed[];
+  /** Writes go one after the other, or two would share a temporary file. */
+  #writing: Promise<unknown> = Promise.resolve();
 
   private constructor(path: string, hostKey: KeyPair) {
     this.path = path;
@@ -85,17 +87,17 @@ export class StateDirectory {
   }
 
   async saveOverlay(overlay: OverlayState): Promise<void> {
-    await writeWhole(this.path, FILES.overlay, formatOverlay(overlay));
+    await this.#write(FILES.overlay, formatOverlay(overlay));
     this.overlay = overlay;
   }
 
   async saveSubnet(subnet: SubnetState): Promise<void> {
-    await writeWhole(this.path, FILES.subnet, formatSubnet(subnet));
+    await this.#write(FILES.subnet, formatSubnet(subnet));
     this.subnet = subnet;
   }
 
   async saveContacts(sets: readonly Signed[]): Promise<void> {
-    await writeWhole(this.path, FILES.contacts, HostSetsCodec.encode({ sets: [...sets] }));
+    await this.#write(FILES.contacts, HostSetsCodec.encode({ sets: [...sets] }));
     this.contacts = sets;
   }
 
@@ -106,6 +108,12 @@ export class StateDirectory {
     this.overlay = null;
     this.subnet = null;
     this.contacts = [];
+  }
+
+  #write(file: string, data: string | Uint8Array): Promise<void> {
+    const write = this.#writing.then(() => writeWhole(this.path, file, data));
+    this.#writing = write.catch(() => {}); // the caller has the error
+    return write;
   }
 }
 

@@ -120,9 +120,20 @@ export class RecordStore {
 
   constructor(given: Partial<RecordStoreOptions> = {}) {
     const { floorsMax, isMine, ...limits } = { ...RECORD_STORE_DEFAULTS, ...given };
+    const { recordsPerKeyMax, recordsPerPublisherMax, recordsPerKeyAndSubnetMax, ...bytes } =
+      limits;
+    const { subnetBytesMax, storeBytesMax, ownFraction, ...rest } = bytes;
+    rest satisfies Record<string, never>;
     this.#isMine = isMine;
     this.#floors = new VersionFloors(floorsMax);
-    this.#tally = new QuotaTally(limits satisfies QuotaLimits);
+    this.#tally = new QuotaTally({
+      recordsPerKeyMax,
+      recordsPerPublisherMax,
+      recordsPerKeyAndSubnetMax,
+      subnetBytesMax,
+      storeBytesMax,
+      ownFraction,
+    });
   }
 
   /** When `expire` next has a record to take out; Infinity when nothing is kept. */

@@ -102,6 +102,8 @@ export interface OverlayInfo {
   name: string;
   secret: Uint8Array;
   locked: boolean;
+  madeMs: bigint;
+  lone: boolean;
 }
 
 export interface AdmitResponse {
@@ -125,7 +127,6 @@ export interface SubnetHandover {
   seed: Uint8Array;
   claim: SubnetClaim | null;
   hostSet: Signed | null;
-  statements: Signed[];
   overlay: OverlayInfo | null;
   contacts: Signed[];
 }

@@ -26,14 +26,15 @@ export type FormationEvent =
   | { readonly type: "start" }
   | { readonly type: "peer"; readonly peer: FormationPeer }
   | { readonly type: "peer-gone"; readonly tag: string }
-  | { readonly type: "joined"; readonly subnetTag: string; readonly overlayTag: string }
   | { readonly type: "join-failed"; readonly tag: string; readonly failure: JoinFailure }
   | { readonly type: "probed"; readonly livesElsewhere: boolean }
   /** The token was redeemed somewhere; this host is a member now. */
   | { readonly type: "redeemed" }
   | { readonly type: "redeem-failed"; readonly isFinal: boolean }
-  /** A subnet was made or resumed. */
+  /** A subnet was joined, made or resumed. */
   | { readonly type: "settled"; readonly subnetTag: string; readonly overlayTag: string }
+  /** A step could not be done on this host, such as a full disk; it is tried again. */
+  | { readonly type: "step-failed" }
   /** The link changed under us, or a wake-up: look around again. */
   | { readonly type: "link-changed" };
 
@@ -63,14 +64,30 @@ export interface FormationOptions {
 const REDEEM_RETRY_MS = 1_000;
 const REDEEM_RETRY_MAX_MS = 30_000;
 const PENDING_RETRY_MS = 15_000;
+const STEP_RETRY_MS = 5_000;
 const MEET_RETRY_MS = 3_000;
 const UNREACHABLE_RETRIES_MAX = 2;
 
 type State =
-  "idle" | "listening" | "joining" | "probing" | "redeeming" | "waiting" | "pending" | "member";
+  | "idle"
+  | "listening"
+  | "joining"
+  | "probing"
+  | "redeeming"
+  | "waiting"
+  | "pending"
+  /** A subnet is being made or resumed; whoever appears now is met afterwards. */
+  | "settling"
+  | "member";
+
+/** What is under way answers by an event of its own, on whatever link. */
+const RESTLESS: readonly State[] = ["idle", "listening", "waiting", "pending"];
 
 export class FormationMachine implements Machine<FormationEvent, FormationAction> {
-  #options: FormationOptions;
+  #overlayTag: string | undefined;
+  #isMember: boolean;
+  readonly #hasToken: boolean;
+  readonly #listenMs: number;
   #state: State = "idle";
   #wakeAtMs = Infinity;
   readonly #peers = new Map<string, FormationPeer>();
@@ -81,8 +98,13 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #mayResume: boolean;
 
   constructor(options: FormationOptions) {
-    this.#options = options;
-    this.#mayResume = options.canResume;
+    const { overlayTag, isMember, hasToken, canResume, listenMs, ...rest } = options;
+    rest satisfies Record<string, never>;
+    this.#overlayTag = overlayTag;
+    this.#isMember = isMember;
+    this.#hasToken = hasToken;
+    this.#mayResume = canResume;
+    this.#listenMs = listenMs;
   }
 
   get wakeAtMs(): number {
@@ -105,7 +127,6 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
       case "peer-gone":
         this.#peers.delete(event.tag);
         return [];
-      case "joined":
       case "settled":
         return this.#becomeMember(event.overlayTag, event.subnetTag, nowMs);
       case "join-failed":
@@ -115,19 +136,28 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
         this.#mayResume = !event.livesElsewhere;
         return this.#settleAlone(nowMs);
       case "redeemed":
-        this.#options = { ...this.#options, isMember: true };
+        this.#isMember = true;
         return this.#state === "redeeming" ? this.#settleAlone(nowMs) : [];
       case "redeem-failed":
         return this.#onRedeemFailed(event.isFinal, nowMs);
+      case "step-failed":
+        return this.#onStepFailed(nowMs);
       case "tick":
         return this.#onTick(nowMs);
     }
   }
 
-  #becomeListening(nowMs: number): readonly FormationAction[] {
+  #onStepFailed(nowMs: number): readonly FormationAction[] {
     if (this.#state === "member") return [];
     this.#state = "listening";
-    this.#wakeAtMs = nowMs + this.#options.listenMs;
+    this.#wakeAtMs = nowMs + STEP_RETRY_MS;
+    return [];
+  }
+
+  #becomeListening(nowMs: number): readonly FormationAction[] {
+    if (!RESTLESS.includes(this.#state)) return [];
+    this.#state = "listening";
+    this.#wakeAtMs = nowMs + this.#listenMs;
     return this.#joinNext(nowMs);
   }
 
@@ -135,7 +165,8 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
     this.#state = "member";
     this.#wakeAtMs = Infinity;
     this.#subnetTag = subnetTag;
-    this.#options = { ...this.#options, overlayTag, isMember: true };
+    this.#overlayTag = overlayTag;
+    this.#isMember = true;
     return [...this.#peers.values()].flatMap((peer) => this.#onPeer(peer, nowMs));
   }
 
@@ -181,8 +212,8 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   }
 
   #isCandidate(peer: FormationPeer): boolean {
-    const { overlayTag } = this.#options;
-    if (overlayTag !== undefined && overlayTag !== peer.overlayTag) return false;
+    const own = this.#overlayTag;
+    if (own !== undefined && own !== peer.overlayTag) return false;
     const failed = this.#failures.get(peer.tag);
     if (failed === undefined) return true;
     return failed.failure === "unreachable" && failed.count < UNREACHABLE_RETRIES_MAX;
@@ -215,15 +246,17 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
 
   /** Nobody on the link takes us in. */
   #actAlone(nowMs: number): readonly FormationAction[] {
-    const { isMember, hasToken } = this.#options;
-    if (isMember && this.#mayResume) {
+    if (this.#isMember && this.#mayResume) {
       this.#state = "probing";
       return [{ type: "probe-stored" }];
     }
-    if (isMember) return this.#settleAlone(nowMs);
-    if (hasToken) return this.#becomeRedeeming();
+    if (this.#isMember) return this.#settleAlone(nowMs);
+    if (this.#hasToken) return this.#becomeRedeeming();
     const isLocked = [...this.#failures.values()].some(({ failure }) => failure !== "unreachable");
-    if (!isLocked) return [{ type: "create-overlay" }];
+    if (!isLocked) {
+      this.#state = "settling";
+      return [{ type: "create-overlay" }];
+    }
     this.#state = "pending";
     this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
     return [{ type: "pending" }];
@@ -234,6 +267,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
     this.#state = "listening";
     const join = this.#joinNext(nowMs);
     if (join.length > 0) return join;
+    this.#state = "settling";
     return [{ type: this.#mayResume ? "resume" : "create-subnet" }];
   }
 

@@ -94,6 +94,11 @@ export function nextVersion(known: bigint, hosts: readonly SetHost[]): bigint {
   return (counter << COUNTER_SHIFT) | BigInt(digestHosts(hosts).readUInt16BE(0));
 }
 
+/** The version of a subnet's last set, which names nobody. */
+export function emptiedVersion(known: bigint): bigint {
+  return ((known >> COUNTER_SHIFT) + 1n) << COUNTER_SHIFT;
+}
+
 /** Digest of who is where by which statement, whatever the order. */
 export function digestHosts(hosts: readonly SetHost[]): Buffer {
   const hash = createHash("sha256");

@@ -165,6 +165,12 @@ describe("records", () => {
     expect(json["records"]).toMatchObject([{ valueBase64: "/wA=" }, { value: "\uFEFFx" }]);
   });
 
+  it("hashes a key given as text", async () => {
+    // SHA-256 of "abc": FIPS 180-2, appendix B.1.
+    const { json } = await ask("GET", "/v1/records/text:%61bc");
+    expect(json["key"]).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+  });
+
   it("leaves defaults to the overlay", async () => {
     await ask("PUT", `/v1/records/${KEY}`, "x");
     expect(overlay.puts).toEqual([{ slot: "" }]);
@@ -248,6 +254,8 @@ describe("bad requests", () => {
     ["GET", "/v1/records/", 400, "ERR_REQUEST_KEY"],
     ["GET", "/v1/records/..%2f..%2fetc", 400, "ERR_REQUEST_KEY"],
     ["GET", `/v1/records/${KEY}0`, 400, "ERR_REQUEST_KEY"],
+    ["GET", "/v1/records/text:", 400, "ERR_REQUEST_KEY"],
+    ["GET", "/v1/records/text:%ff", 400, "ERR_REQUEST_KEY"],
     ["GET", `/v1/records/${KEY}/x`, 404, "ERR_REQUEST_PATH"],
     ["GET", `//${KEY}`, 404, "ERR_REQUEST_PATH"],
     ["POST", "/v1/status", 405, "ERR_REQUEST_METHOD"],

@@ -3,11 +3,11 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
+import { keyPath } from "../../daemon/cli/key.ts";
 import { parseArguments } from "../../daemon/cli/arguments.ts";
 import {
   formatDuration,
   formatRemaining,
-  keyOf,
   parseDuration,
   readToken,
   readValue,
@@ -54,15 +54,21 @@ describe("durations", () => {
 });
 
 describe("keys", () => {
-  it("takes 0x and 64 digits as they are and hashes all else", () => {
-    expect(keyOf(`0x${"Ab".repeat(32)}`)).toBe("ab".repeat(32));
-    // From FIPS 180-2, appendix B.1.
-    expect(keyOf("abc")).toBe("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
-    expect(keyOf(`0x${"a".repeat(63)}`)).toMatch(/^[0-9a-f]{64}$/);
+  it("takes 0x and 64 digits as they are and leaves the hash of all else to the daemon", async () => {
+    expect(await keyPath(`0x${"Ab".repeat(32)}`)).toBe("ab".repeat(32));
+    expect(await keyPath("a/b ?ü")).toBe("text:a%2Fb%20%3F%C3%BC");
+    expect(await keyPath(`0x${"a".repeat(63)}`)).toBe(`text:0x${"a".repeat(63)}`);
   });
 
-  it("refuses an empty one", () => {
-    expect(() => keyOf("")).toThrow(/KEY: is empty/);
+  it("hashes what is too long for a request", async () => {
+    // SHA-256 of a million times "a": FIPS 180-2, appendix B.3.
+    expect(await keyPath("a".repeat(1_000_000))).toBe(
+      "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0",
+    );
+  });
+
+  it("refuses an empty one", async () => {
+    await expect(keyPath("")).rejects.toThrow(/KEY: is empty/);
   });
 });
 

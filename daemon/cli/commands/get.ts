@@ -2,10 +2,11 @@
 import type { GetAnswer, RecordJson } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
 import { clientSocket, printAnswer } from "../client-socket.ts";
+import { keyPath } from "../key.ts";
 import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
 import { KEY_OPERAND } from "../record-options.ts";
 import { renderTable, shortId } from "../text-table.ts";
-import { formatRemaining, keyOf } from "../values.ts";
+import { formatRemaining } from "../values.ts";
 
 export const getCommand = defineCommand({
   name: "get",
@@ -14,7 +15,7 @@ export const getCommand = defineCommand({
   options: [JSON_OPTION, SOCKET_OPTION],
   details: "A key without records is no error.",
   async action(args, io) {
-    const path = `/v1/records/${keyOf(args.operands[0] ?? "")}`;
+    const path = `/v1/records/${await keyPath(args.operands[0] ?? "")}`;
     const socket = await clientSocket(args);
     const answer = await callApi<GetAnswer>({ socket, method: "GET", path });
     printAnswer(args, io, answer, () =>

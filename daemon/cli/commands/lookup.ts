@@ -2,10 +2,10 @@
 import type { LookupAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
 import { clientSocket, printAnswer } from "../client-socket.ts";
+import { keyPath } from "../key.ts";
 import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
 import { KEY_OPERAND } from "../record-options.ts";
 import { count, renderTable, shortId } from "../text-table.ts";
-import { keyOf } from "../values.ts";
 
 export const lookupCommand = defineCommand({
   name: "lookup",
@@ -18,7 +18,7 @@ export const lookupCommand = defineCommand({
     "question to the whole link), none.",
   ].join("\n"),
   async action(args, io) {
-    const path = `/v1/lookup/${keyOf(args.operands[0] ?? "")}`;
+    const path = `/v1/lookup/${await keyPath(args.operands[0] ?? "")}`;
     const socket = await clientSocket(args);
     const answer = await callApi<LookupAnswer>({ socket, method: "GET", path });
     printAnswer(args, io, answer, () => [

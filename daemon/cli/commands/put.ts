@@ -6,10 +6,11 @@ import { callApi } from "../../api/client.ts";
 import { COPIES_ALLOWED, parseCopies } from "../../copies.ts";
 import type { ParsedArguments } from "../arguments.ts";
 import { clientSocket, printAnswer } from "../client-socket.ts";
+import { keyPath } from "../key.ts";
 import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
 import { KEY_OPERAND, SLOT_OPTION, slotOf } from "../record-options.ts";
 import { count } from "../text-table.ts";
-import { keyOf, parseDuration, readValue } from "../values.ts";
+import { parseDuration, readValue } from "../values.ts";
 
 export const putCommand = defineCommand({
   name: "put",
@@ -35,7 +36,7 @@ export const putCommand = defineCommand({
   ].join("\n"),
   async action(args, io) {
     const [key = "", value = ""] = args.operands;
-    const path = `/v1/records/${keyOf(key)}?${putQuery(args)}`;
+    const path = `/v1/records/${await keyPath(key)}?${putQuery(args)}`;
     const body = readValue(value);
     const socket = await clientSocket(args);
     const answer = await callApi<PutAnswer>({ socket, method: "PUT", path, body });

@@ -2,9 +2,9 @@
 import type { RemoveAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
 import { clientSocket, printAnswer } from "../client-socket.ts";
+import { keyPath } from "../key.ts";
 import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
 import { KEY_OPERAND, SLOT_OPTION, slotOf } from "../record-options.ts";
-import { keyOf } from "../values.ts";
 
 export const removeCommand = defineCommand({
   name: "remove",
@@ -14,7 +14,7 @@ export const removeCommand = defineCommand({
   details: "Records of other publishers stay: only who signed a record can remove it.",
   async action(args, io) {
     const query = new URLSearchParams({ slot: slotOf(args) });
-    const path = `/v1/records/${keyOf(args.operands[0] ?? "")}?${query.toString()}`;
+    const path = `/v1/records/${await keyPath(args.operands[0] ?? "")}?${query.toString()}`;
     const socket = await clientSocket(args);
     const answer = await callApi<RemoveAnswer>({ socket, method: "DELETE", path });
     printAnswer(args, io, answer, () => [

@@ -3,10 +3,11 @@ import type { WatchLine } from "../../api/api-types.ts";
 import { callApiLines } from "../../api/client.ts";
 import { RemoteError } from "../../errors.ts";
 import { clientSocket } from "../client-socket.ts";
+import { keyPath } from "../key.ts";
 import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
 import { KEY_OPERAND } from "../record-options.ts";
 import { printable, shortId } from "../text-table.ts";
-import { formatRemaining, keyOf } from "../values.ts";
+import { formatRemaining } from "../values.ts";
 
 export const watchCommand = defineCommand({
   name: "watch",
@@ -16,7 +17,7 @@ export const watchCommand = defineCommand({
   details:
     "With --json each event is one line: type (put, remove, expire) and the record's fields.",
   async action(args, io) {
-    const path = `/v1/watch/${keyOf(args.operands[0] ?? "")}`;
+    const path = `/v1/watch/${await keyPath(args.operands[0] ?? "")}`;
     const socket = await clientSocket(args);
     const interrupted = new AbortController();
     const interrupt = (): void => interrupted.abort();

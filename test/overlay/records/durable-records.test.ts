@@ -50,7 +50,8 @@ class SlowDisk implements RecordPersistence {
   }
 
   async turnAll(): Promise<void> {
-    while (this.waiting > 0) await this.turn();
+    do await this.turn();
+    while (this.waiting > 0); // a put that waited for another one comes only now
   }
 
   #apply(change: StoreChange): void {

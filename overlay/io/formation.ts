@@ -1,0 +1,387 @@
+/**
+ * Performs what the formation machine decides: joins a host of the link, redeems a token, makes or
+ * resumes a subnet, merges two.
+ */
+import { randomBytes } from "node:crypto";
+import { isEqualBytes } from "../../platform/bytes.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import { createDriver, type Driver } from "../../platform/io/driver.ts";
+import { formatAddress } from "../address.ts";
+import { OverlayError } from "../errors.ts";
+import { createKeyPair, type KeyPair } from "../identity/keys.ts";
+import { overlayTagOf, subnetTagOf } from "../identity/tags.ts";
+import type { HeldToken } from "../identity/token.ts";
+import type { LinkPeer } from "../link/types.ts";
+import {
+  AdmitRequestCodec,
+  AdmitResponseCodec,
+  SubnetHandoverCodec,
+  type AdmitResponse,
+  type Signed,
+  type SubnetClaim,
+  type SubnetHandover,
+} from "../schema/messages.ts";
+import { checkClaim, compareClaims, createClaim } from "../subnet/claim.ts";
+import {
+  FormationMachine,
+  type FormationAction,
+  type FormationEvent,
+  type JoinFailure,
+} from "../subnet/formation-machine.ts";
+import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
+import type { JoinedVia } from "../types.ts";
+import type { ChannelPool } from "./channel-pool.ts";
+import type { LinkFingerprint } from "./interfaces.ts";
+import type { MemberState } from "./member-state.ts";
+import { CALL } from "./methods.ts";
+import type { OverlayOptions, OverlayParts } from "./options.ts";
+import type { PeerChannel } from "./peer-channel.ts";
+import type { SubnetSession } from "./session.ts";
+import type { StateDirectory, SubnetState } from "./state.ts";
+import { tryStaggered } from "./staggered.ts";
+
+const LISTEN_MS = 500;
+const LISTEN_JITTER_MS = 300;
+const JOIN_TIMEOUT_MS = 8_000;
+const DIAL_TIMEOUT_MS = 3_000;
+const BOOTSTRAP_TIMEOUT_MS = 8_000;
+const STAGGER_MS = 500;
+
+/** The subnet that this host is about to be in. */
+export interface NextSubnet {
+  readonly key: KeyPair;
+  readonly claim: SubnetClaim;
+  readonly via: JoinedVia;
+  /** Handed over by a host that is in it. */
+  readonly hostSet: HostSet | undefined;
+  /** Host sets of other subnets to reach the overlay through. */
+  readonly contacts: readonly HostSet[];
+  /** Greatest version of its host set known. */
+  readonly version: bigint;
+}
+
+export interface FormationParts {
+  readonly options: OverlayOptions;
+  readonly parts: OverlayParts;
+  readonly state: StateDirectory;
+  readonly members: MemberState;
+  readonly pool: ChannelPool;
+  readonly token: HeldToken | undefined;
+  peers(): readonly LinkPeer[];
+  fingerprint(): Promise<LinkFingerprint | null>;
+  session(): SubnetSession | undefined;
+  /** Ends the present session, if any, and begins the next. */
+  enter(next: NextSubnet): Promise<void>;
+}
+
+export class Formation {
+  /** Token addresses dialled since start. */
+  bootstrapContacts = 0;
+  /** Why this host has not joined yet, in words for `explain`; empty when it has. */
+  trouble = "";
+  readonly #with: FormationParts;
+  readonly #machine: FormationMachine;
+  readonly #driver: Driver<FormationEvent>;
+  #steps: Promise<void> = Promise.resolve();
+  #isStopped = false;
+
+  constructor(given: FormationParts) {
+    this.#with = given;
+    const { options, parts, state, token } = given;
+    const own = state.overlay?.id ?? token?.overlay;
+    this.#machine = new FormationMachine({
+      overlayTag: own === undefined ? undefined : overlayTagOf(own),
+      isMember: state.overlay !== null,
+      hasToken: token !== undefined && options.allowsWan,
+      canResume: state.subnet !== null,
+      listenMs: LISTEN_MS + parts.random.between(0, LISTEN_JITTER_MS),
+    });
+    this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
+  }
+
+  get isPending(): boolean {
+    return this.#machine.isPending;
+  }
+
+  feed(event: FormationEvent): void {
+    this.#driver.feed(event);
+  }
+
+  /** Resolves when no step is under way any more. */
+  async stop(): Promise<void> {
+    this.#isStopped = true;
+    this.#driver.stop();
+    await this.#steps;
+  }
+
+  /** A channel to a host of the link. @throws {OverlayError} ERR_OVERLAY_UNREACHABLE */
+  async dial(tag: string): Promise<PeerChannel> {
+    const peer = this.#with.peers().find((one) => one.announcement.hostTag === tag);
+    const addresses = (peer?.addresses ?? [])
+      .filter((address) => !address.includes("%"))
+      .map((address) => formatAddress(address, peer?.announcement.hostPort ?? 0));
+    const { pool } = this.#with;
+    return tryStaggered(
+      addresses,
+      (address) => pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS)),
+      STAGGER_MS,
+    );
+  }
+
+  #perform(action: FormationAction): void {
+    const { log } = this.#with.parts;
+    log.debug("formation", { ...action });
+    switch (action.type) {
+      case "join":
+        return this.#run(() => this.#join(action.tag));
+      case "meet":
+        return this.#run(() => this.#meet(action.tag));
+      case "probe-stored":
+        return this.#run(() => this.#probeStored());
+      case "redeem-token":
+        return this.#run(() => this.#redeem());
+      case "create-overlay":
+        return this.#run(async () => {
+          await this.#with.members.create(this.#with.options.hostName);
+          await this.#createSubnet();
+        });
+      case "create-subnet":
+        return this.#run(() => this.#createSubnet());
+      case "resume":
+        return this.#run(() => this.#resume());
+      case "pending":
+        log.warn("waiting for admission", { reason: this.trouble });
+    }
+  }
+
+  /** Steps that change the subnet go one after the other. */
+  #run(step: () => Promise<void>): void {
+    this.#steps = this.#steps.then(async () => {
+      if (this.#isStopped) return;
+      try {
+        await step();
+      } catch (error) {
+        this.trouble = errorMessage(error);
+        this.#with.parts.log.error("formation step failed", { reason: errorMessage(error) });
+        this.feed({ type: "step-failed" });
+      }
+    });
+  }
+
+  // ---- hosts of the link
+
+  async #join(tag: string): Promise<void> {
+    try {
+      await this.#joinVia(tag, "link", false);
+    } catch (error) {
+      const failure = toJoinFailure(error);
+      const reason = errorMessage(error);
+      if (failure !== "unreachable") this.trouble = reason;
+      this.#with.parts.log.info("a host of the link does not take us in", { tag, reason });
+      this.feed({ type: "join-failed", tag, failure });
+    }
+  }
+
+  /** Takes the subnet over from a host of the link, asking for admission first if need be. */
+  async #joinVia(tag: string, via: JoinedVia, yieldsOverlay: boolean): Promise<void> {
+    const channel = await this.dial(tag);
+    if (channel.isMember) {
+      const body = await channel.call(CALL.adopt, new Uint8Array(), JOIN_TIMEOUT_MS);
+      return this.#adopt(SubnetHandoverCodec.decode(body), via);
+    }
+    const response = await this.#askAdmission(channel, true, yieldsOverlay);
+    if (response.subnet === null)
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted, but not to its subnet");
+    await this.#adopt(response.subnet, via);
+  }
+
+  /** Another subnet on our link: whoever's claim yields joins the other's. */
+  async #meet(tag: string): Promise<void> {
+    const session = this.#with.session();
+    const { members, parts } = this.#with;
+    if (session === undefined) return;
+    try {
+      const channel = await this.dial(tag);
+      const { claim } = channel.peerHello;
+      if (channel.isMember) {
+        if (claim === null) return;
+        checkClaim(claim);
+        const isSame = isEqualBytes(claim.subnet, session.claim.subnet);
+        if (isSame || compareClaims(session.claim, claim) < 0) return; // it comes to us
+        parts.log.info("merging into the subnet of a host of this link", { tag });
+        await this.#joinVia(tag, "merged", false);
+      } else if (members.overlay?.isLone === true) await this.#joinVia(tag, "merged", true);
+    } catch (error) {
+      const failure = toJoinFailure(error);
+      parts.log.debug("met, and stayed apart", { tag, reason: errorMessage(error) });
+      if (failure !== "unreachable") this.feed({ type: "join-failed", tag, failure });
+    }
+  }
+
+  async #adopt(handover: SubnetHandover, via: JoinedVia): Promise<void> {
+    const { claim, seed, overlay } = handover;
+    if (claim === null || seed.length !== 32)
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "a hand-over without key or claim");
+    const key = createKeyPair(seed);
+    checkClaim(claim);
+    if (!isEqualBytes(key.publicKey, claim.subnet))
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "a hand-over whose key and claim differ");
+    if (overlay?.locked === true) await this.#with.members.lock();
+    const hostSet = this.#check(handover.hostSet);
+    const contacts = this.#checkAll(handover.contacts);
+    await this.#enter({ key, claim, via, hostSet, contacts, version: hostSet?.version ?? 0n });
+  }
+
+  // ---- admission
+
+  async #askAdmission(
+    channel: PeerChannel,
+    wantsSubnet: boolean,
+    yieldsOverlay: boolean,
+  ): Promise<AdmitResponse> {
+    const { members, state, token } = this.#with;
+    const isMeant = token !== undefined && isEqualBytes(token.overlay, channel.peerHello.overlay);
+    const request = AdmitRequestCodec.encode({
+      token: isMeant ? token.signed : null,
+      tokenSignature: isMeant ? token.redeemFor(state.hostKey.publicKey) : new Uint8Array(),
+      wantsSubnet,
+      loneMadeMs: yieldsOverlay ? BigInt(members.overlay?.madeMs ?? 0) : 0n,
+    });
+    const body = await channel.call(CALL.admit, request, JOIN_TIMEOUT_MS);
+    const response = AdmitResponseCodec.decode(body);
+    if (response.overlay === null || response.membership === null)
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted without a membership");
+    await members.accept(response.overlay, response.membership);
+    await state.saveContacts(response.contacts);
+    return response;
+  }
+
+  /** Redeems the token at one of its contacts; only when the link has no host of the overlay. */
+  async #redeem(): Promise<void> {
+    const { token, parts } = this.#with;
+    const contacts = parts.random.shuffle(token?.contacts ?? []);
+    try {
+      await tryStaggered(
+        contacts,
+        (address) => this.#redeemAt(address),
+        STAGGER_MS,
+        (error) => toJoinFailure(error) !== "unreachable",
+      );
+      this.feed({ type: "redeemed" });
+    } catch (error) {
+      const isFinal = toJoinFailure(error) !== "unreachable";
+      this.trouble = isFinal
+        ? errorMessage(error)
+        : `no contact of the token answers (${errorMessage(error)}); check that ` +
+          `${contacts.join(" or ")} can be reached`;
+      parts.log.warn("token not redeemed", { reason: this.trouble });
+      this.feed({ type: "redeem-failed", isFinal });
+    }
+  }
+
+  async #redeemAt(address: string): Promise<void> {
+    this.bootstrapContacts++;
+    const signal = AbortSignal.timeout(BOOTSTRAP_TIMEOUT_MS);
+    const channel = await this.#with.pool.dial(address, signal);
+    await this.#askAdmission(channel, false, false);
+  }
+
+  // ---- alone on the link
+
+  async #createSubnet(): Promise<void> {
+    const { state, members, parts } = this.#with;
+    const key = createKeyPair(new Uint8Array(randomBytes(32)));
+    const claim = createClaim({
+      subnet: key,
+      maker: state.hostKey,
+      makerAdmittedMs: members.admittedAtMs,
+      wallMs: Math.trunc(parts.clock.wallMs()),
+    });
+    const contacts = this.#checkAll(state.contacts);
+    await this.#enter({ key, claim, via: "created", hostSet: undefined, contacts, version: 0n });
+  }
+
+  async #resume(): Promise<void> {
+    const { subnet, contacts } = this.#with.state;
+    if (subnet === null || !(await this.#isSameLink(subnet))) return this.#createSubnet();
+    const key = createKeyPair(subnet.seed);
+    const sets = this.#checkAll(contacts);
+    const own = sets.find((set) => set.subnetId === key.id);
+    const version =
+      own !== undefined && own.version > subnet.version ? own.version : subnet.version;
+    const { claim } = subnet;
+    await this.#enter({
+      key,
+      claim,
+      via: "resumed",
+      hostSet: undefined,
+      contacts: sets,
+      version,
+    });
+  }
+
+  /** Asks the last known hosts of the stored subnet whether it lives on elsewhere. */
+  async #probeStored(): Promise<void> {
+    const { state, options, pool } = this.#with;
+    const id = state.subnet === null ? "" : createKeyPair(state.subnet.seed).id;
+    const hosts = this.#checkAll(state.contacts).find((set) => set.subnetId === id)?.hosts ?? [];
+    const probes = hosts
+      .filter((host) => host.id !== state.hostKey.id && options.allowsWan)
+      .flatMap((host) => host.hostAddresses)
+      .map(async (address) => {
+        const channel = await pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS));
+        if (channel.subnetId !== id) throw new Error("it is in another subnet");
+      });
+    const livesElsewhere = await Promise.any(probes).then(
+      () => true,
+      () => false,
+    );
+    this.feed({ type: "probed", livesElsewhere });
+  }
+
+  async #isSameLink(subnet: SubnetState): Promise<boolean> {
+    const now = await this.#with.fingerprint();
+    if (now === null) return true; // no link yet: unknown is not different
+    const isPrefixShared = now.prefixes.some((prefix) => subnet.prefixes.includes(prefix));
+    const isGatewayOther =
+      now.gatewayMac !== null && subnet.gatewayMac !== null && now.gatewayMac !== subnet.gatewayMac;
+    return (isPrefixShared || subnet.prefixes.length === 0) && !isGatewayOther;
+  }
+
+  async #enter(next: NextSubnet): Promise<void> {
+    await this.#with.enter(next);
+    this.trouble = "";
+    this.feed({
+      type: "settled",
+      subnetTag: subnetTagOf(next.key.publicKey),
+      overlayTag: overlayTagOf(this.#with.members.overlay!.id),
+    });
+  }
+
+  #checkAll(signed: readonly Signed[]): HostSet[] {
+    return signed.map((one) => this.#check(one)).filter((set) => set !== undefined);
+  }
+
+  #check(signed: Signed | null): HostSet | undefined {
+    const { members, parts } = this.#with;
+    if (signed === null || members.overlay === null) return undefined;
+    try {
+      return checkHostSet(signed, members.overlay.id, parts.clock.wallMs());
+    } catch (error) {
+      parts.log.warn("host set refused", { reason: errorMessage(error) });
+      return undefined;
+    }
+  }
+}
+
+function toJoinFailure(error: unknown): JoinFailure {
+  if (!(error instanceof OverlayError)) return "unreachable";
+  if (error.code === "ERR_OVERLAY_LOCKED") return "locked";
+  const isTransient = [
+    "ERR_OVERLAY_UNREACHABLE",
+    "ERR_OVERLAY_TIMEOUT",
+    "ERR_OVERLAY_NOT_JOINED",
+    "ERR_OVERLAY_WRONG_PEER",
+  ].includes(error.code);
+  return isTransient ? "unreachable" : "refused";
+}

@@ -1,0 +1,198 @@
+/**
+ * The subnet's host set at this host: states this host, hears siblings, signs and serves the set.
+ *
+ * Decisions are the machine's (`subnet/host-set-machine.ts`); this signs, checks and carries. The
+ * bytes that are served are the same from every host, to identify as to our own hello.
+ */
+import { privateKeyFromRaw } from "@libp2p/crypto/keys";
+import { PeerRecord, RecordEnvelope } from "@libp2p/peer-record";
+import { concatBytes, isEqualBytes } from "../../platform/bytes.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import { createDriver, type Driver } from "../../platform/io/driver.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { formatAddress, parseAddress, toMultiaddrText } from "../address.ts";
+import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
+import { toBase32 } from "../identity/base32.ts";
+import type { Membership, Signed } from "../schema/messages.ts";
+import {
+  checkStatement,
+  emptiedVersion,
+  LEAVE_DOMAIN,
+  leaveBody,
+  signHostSet,
+  signStatement,
+  type HostSet,
+  type SetHost,
+} from "../subnet/host-set.ts";
+import {
+  HostSetMachine,
+  STATEMENT_GOOD_FOR_MS,
+  type HostSetAction,
+  type HostSetEvent,
+} from "../subnet/host-set-machine.ts";
+import { peerIdOf, toMultiaddr } from "./nodes.ts";
+
+export interface KeeperParts {
+  readonly subnetKey: KeyPair;
+  readonly generation: number;
+  readonly hostKey: KeyPair;
+  readonly overlayId: Uint8Array;
+  membership(): Membership;
+  readonly hostName: string;
+  readonly ports: { readonly subnet: number; readonly host: number };
+  /** Addresses of this host on the link, no zones. */
+  addresses(): readonly string[];
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Greatest version of the set known before. */
+  readonly version: bigint;
+  /** A set of this subnet is new: serve its bytes and tell everyone. */
+  onSet(set: HostSet): void;
+  /** Hosts came, went or moved. */
+  onLiveChanged(): void;
+}
+
+export class HostSetKeeper {
+  readonly #parts: KeeperParts;
+  readonly #machine: HostSetMachine;
+  readonly #driver: Driver<HostSetEvent>;
+  #sequence: number;
+  #set: HostSet | undefined;
+
+  constructor(parts: KeeperParts) {
+    this.#parts = parts;
+    // Above what this host stated in an earlier life of the subnet.
+    this.#sequence = Math.floor(parts.clock.wallMs() / 1000) % 2 ** 31;
+    this.#machine = new HostSetMachine(this.ownHost(), parts.version);
+    this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
+  }
+
+  /** Live hosts by key, this one included. */
+  get hosts(): readonly SetHost[] {
+    return this.#machine.hosts;
+  }
+
+  /** The present set; absent in the first moments of a new subnet. */
+  get set(): HostSet | undefined {
+    return this.#set;
+  }
+
+  get version(): bigint {
+    return this.#machine.version;
+  }
+
+  /** Where neighbours reach the subnet, as multiaddr texts. */
+  announcedAddresses(): string[] {
+    const hosts = this.#set?.hosts ?? this.hosts;
+    return hosts
+      .flatMap((host) => host.subnetAddresses)
+      .map((address) => toMultiaddrText(parseAddress(address)));
+  }
+
+  /** A verified set of this subnet; true when it is news. */
+  hearSet(set: HostSet): boolean {
+    if (set.hosts.length === 0 || set.version <= this.#machine.version) return false;
+    this.#set = set;
+    this.#driver.feed({ type: "set-heard", version: set.version, hosts: set.hosts });
+    return true;
+  }
+
+  hearStatement(signed: Signed, hostId: string): void {
+    const { overlayId, clock, log, subnetKey } = this.#parts;
+    try {
+      const host = checkStatement(signed, overlayId, clock.wallMs());
+      if (host.id === hostId && isEqualBytes(host.subnet, subnetKey.publicKey))
+        this.#driver.feed({ type: "host-up", host });
+    } catch (error) {
+      log.warn("host statement refused", { from: hostId, reason: errorMessage(error) });
+    }
+  }
+
+  /** A sibling's own word that it leaves. */
+  hearLeave(signed: Signed, from: Uint8Array): void {
+    const { subnetKey } = this.#parts;
+    const host = signed.body.subarray(0, KEY_BYTES);
+    const subnet = signed.body.subarray(KEY_BYTES, 2 * KEY_BYTES);
+    const isMeant = isEqualBytes(subnet, subnetKey.publicKey) && isEqualBytes(host, from);
+    if (isMeant && isSignedBy(host, LEAVE_DOMAIN, signed.body, signed.signature))
+      this.hostDown(toBase32(host));
+  }
+
+  hostDown(id: string): void {
+    this.#driver.feed({ type: "host-down", id });
+  }
+
+  /** States fresh addresses, or just a fresh date. */
+  restate(): Signed {
+    this.#sequence++;
+    const host = this.ownHost();
+    this.#driver.feed({ type: "host-up", host });
+    return host.signed;
+  }
+
+  /** The signed word that this host leaves. */
+  leave(): Signed {
+    const { hostKey, subnetKey } = this.#parts;
+    const body = leaveBody(hostKey.publicKey, subnetKey.publicKey, this.#sequence);
+    return { body, signature: hostKey.sign(LEAVE_DOMAIN, body) };
+  }
+
+  /** The last host's goodbye: a set without hosts. */
+  async resignSubnet(): Promise<void> {
+    await this.#publish(emptiedVersion(this.#machine.version), []);
+  }
+
+  stop(): void {
+    this.#driver.stop();
+  }
+
+  ownHost(): SetHost {
+    const { hostKey, subnetKey, hostName, ports, membership, addresses } = this.#parts;
+    const at = (port: number): string[] => addresses().map((host) => formatAddress(host, port));
+    const stated = {
+      name: hostName,
+      subnetAddresses: at(ports.subnet),
+      hostAddresses: at(ports.host),
+      sequence: this.#sequence,
+    };
+    const signed = signStatement(hostKey, {
+      ...stated,
+      host: hostKey.publicKey,
+      subnet: subnetKey.publicKey,
+      goodForMs: STATEMENT_GOOD_FOR_MS,
+      membership: membership(),
+    });
+    return { ...stated, id: hostKey.id, key: hostKey.publicKey, signed };
+  }
+
+  #perform(action: HostSetAction): void {
+    if (action.type === "publish") void this.#publish(action.version, action.hosts);
+    else if (action.type === "live-changed") this.#parts.onLiveChanged();
+    // adopt: the bytes were kept when they were heard
+  }
+
+  async #publish(version: bigint, hosts: readonly SetHost[]): Promise<void> {
+    const { subnetKey, generation, log, onSet } = this.#parts;
+    const peerRecord = await sealPeerRecord(subnetKey, version, hosts);
+    if (this.#set !== undefined && this.#set.version >= version) return; // overtaken meanwhile
+    this.#set = signHostSet({ subnet: subnetKey, generation, version, hosts, peerRecord });
+    log.debug("host set published", { version: String(version), hosts: hosts.length });
+    onSet(this.#set);
+  }
+}
+
+/** The set as identify carries it: one number for all hosts, and not the clock's. */
+async function sealPeerRecord(
+  subnet: KeyPair,
+  version: bigint,
+  hosts: readonly SetHost[],
+): Promise<Uint8Array> {
+  const multiaddrs = hosts
+    .flatMap((host) => host.subnetAddresses)
+    .map((address) => toMultiaddr(toMultiaddrText(parseAddress(address))));
+  const peerId = peerIdOf(subnet.publicKey);
+  const record = new PeerRecord({ peerId, multiaddrs, seqNumber: version });
+  const key = privateKeyFromRaw(concatBytes(subnet.seed, subnet.publicKey));
+  return (await RecordEnvelope.seal(record, key)).marshal();
+}
