@@ -27,7 +27,14 @@ export async function runDaemon(
     log.error("crashed; this is a bug", { error: stack });
     process.exit(1);
   };
-  process.on("uncaughtException", crash).on("unhandledRejection", crash);
+  process.on("uncaughtException", crash);
+  // A library's forgotten promise, such as one of a connection that just broke, is no reason to
+  // take a subnet's host away.
+  process.on("unhandledRejection", (error: unknown) => {
+    log.error("a promise failed unheard; this is a bug", {
+      error: error instanceof Error ? error.stack : String(error),
+    });
+  });
   const daemon = await startDaemon(options, { ...parts, log });
   handleSignals(daemon, log);
   log.info("ready", { socket: options.config.socket, state: options.config.state });

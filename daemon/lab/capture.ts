@@ -63,8 +63,10 @@ async function runTcpdump(
   said: (line: string) => void,
 ): Promise<void> {
   const enter = ["netns", "exec", lab.switchNamespace, "sh", "-ec"];
-  // The interface of an Open vSwitch bridge is down until somebody wants it.
-  const script = 'ip link set dev "$1" up; exec tcpdump -i "$1" -n -U -Z root -w "$2"';
+  // The interface of an Open vSwitch bridge is down until somebody wants it. Immediate, or frames
+  // of the last second are lost at the end.
+  const script =
+    'ip link set dev "$1" up; exec tcpdump --immediate-mode -i "$1" -n -U -Z root -w "$2"';
   const child = spawn("ip", [...enter, script, "capture", site.name, file], {
     env,
     stdio: ["ignore", "ignore", "pipe"],

@@ -90,7 +90,7 @@ async function construct(lab: LabRecord, env: Environment): Promise<void> {
   const avahiHosts = lab.sites.flatMap((site) => (site.hasAvahi ? site.hosts : []));
   const parts = [
     startWire(lab, env),
-    lab.sites.some((site) => site.switch === "ovs") ? switches(lab, env) : undefined,
+    ...(lab.sites.some((site) => site.switch === "ovs") ? [switches(lab, env)] : []),
     setFirstRates(lab, env),
     ...avahiHosts.map((host) => startAvahi(lab.name, host, env)),
   ];

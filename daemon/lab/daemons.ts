@@ -12,6 +12,8 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { errorMessage } from "../../platform/errors.ts";
+import { stopDaemon } from "../cli/stop-daemon.ts";
 import { LabError } from "./errors.ts";
 import { BIN_DIRECTORY, hostPaths, spawnOnHost } from "./enter.ts";
 import { askHost, hostStatus, type HostStatus } from "./host-api.ts";
@@ -72,19 +74,28 @@ export async function startDaemons(
   await waitForAll(lab, others, until, progress);
 }
 
-/** Asks the daemons to say goodbye and waits for their end; those not running are passed over. */
+/**
+ * Asks the daemons to say goodbye and waits for their end; those not running are passed over.
+ *
+ * @throws {LabError} ERR_LAB_DAEMON naming those that still run after 10 s
+ */
 export async function stopDaemons(lab: LabRecord, hosts: readonly HostRecord[]): Promise<void> {
   const ends = hosts.map(async ({ name }) => {
-    const mark = daemonMark(lab, name);
-    if (!mark || processState(mark) === "gone") return undefined;
-    await askHost(lab.name, name, "POST", "/v1/down", {});
-    return (await hasEnded(mark, STOP_MS)) ? undefined : name;
+    const { mark, socket } = places(lab, name);
+    const running = readJson(mark) as ProcessMark | undefined;
+    if (!running || processState(running) === "gone") return undefined;
+    const asked = stopDaemon(socket, "/v1/down").then(
+      () => "",
+      (error: unknown) => `, ${errorMessage(error)}`,
+    );
+    const isGone = await hasEnded(running, STOP_MS);
+    return isGone ? undefined : `${name}${await Promise.race([asked, sleep(0, "")])}`;
   });
   const left = (await Promise.all(ends)).filter((name) => name !== undefined);
   if (left.length > 0)
     throw new LabError(
       "ERR_LAB_DAEMON",
-      `${left.join(", ")} still run after ${STOP_MS / 1000} s; use "causeway lab kill"`,
+      `still running after ${STOP_MS / 1000} s: ${left.join("; ")}; use "causeway lab kill"`,
     );
 }
 

@@ -7,6 +7,7 @@
 import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
+import type { ApiCall } from "../api/client.ts";
 import { captureSite } from "./capture.ts";
 import { buildLab, removeLab } from "./construction.ts";
 import {
@@ -165,7 +166,12 @@ export class Lab {
   }
 
   /** Asks the local API of a host's daemon. @throws {LabError} ERR_LAB_DAEMON */
-  async api(host: string, method: string, path: string, body?: unknown): Promise<unknown> {
+  async api(
+    host: string,
+    method: ApiCall["method"],
+    path: string,
+    body?: unknown,
+  ): Promise<unknown> {
     return askHost(this.name, this.host(host).name, method, path, body);
   }
 

@@ -53,7 +53,7 @@ export function linkLine(link: LinkState): string {
   return parts.join(", ");
 }
 
-function daemonWord(lab: Lab, host: string): "running" | "paused" | "stopped" {
+export function daemonWord(lab: Lab, host: string): "running" | "paused" | "stopped" {
   const state = lab.daemonState(host);
   return state === "gone" ? "stopped" : state;
 }

@@ -10,7 +10,7 @@ import {
   type Lab,
   type LinkChange,
 } from "./lab.ts";
-import { labLines, labObject, linkLine, linkObject } from "./listing.ts";
+import { daemonWord, labLines, labObject, linkLine, linkObject } from "./listing.ts";
 import {
   COMMON_OPTIONS,
   LINK_OPTIONS,
@@ -125,7 +125,7 @@ async function daemonVerb(
     throw new ConfigError(path, `takes HOST ...; see "lab ls --name ${name}" for the hosts`);
   const lab = openLab(name);
   await act(lab, words);
-  const hosts = words.map((host) => ({ host, daemon: lab.daemonState(host) }));
+  const hosts = words.map((host) => ({ host, daemon: daemonWord(lab, host) }));
   print({ verb, hosts }, ...hosts.map(({ host, daemon }) => `${host}: ${daemon}`));
 }
 

@@ -9,7 +9,7 @@ export interface OverlayOptions {
   readonly stateDir: string;
   /** Null: the interface of the default route. */
   readonly interface: string | null;
-  /** TCP port of the subnet node; the host node takes the next one. */
+  /** TCP port of the subnet node; the host node takes the next one. 0: two free ones. */
   readonly port: number;
   /** Text of a one-time token. */
   readonly token: string | null;

@@ -20,6 +20,7 @@ import { OverlayInfoCodec, type Hello } from "../schema/messages.ts";
 import type { JoinedVia } from "../types.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
 import { ChannelPool } from "./channel-pool.ts";
+import { findFreePorts } from "./free-ports.ts";
 import { Formation, type NextSubnet } from "./formation.ts";
 import { introduce } from "./introduction.ts";
 import type { LevelStore } from "./level-store.ts";
@@ -64,6 +65,7 @@ export class OverlayHost {
   readonly #admission: AdmissionDesk;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #listeners = new Set<() => void>();
+  #port = 0;
   #saveTimer: NodeJS.Timeout | undefined;
   #addresses: readonly string[] = [];
   #isStopped = false;
@@ -144,7 +146,7 @@ export class OverlayHost {
   // ---- start and end
 
   get #ports(): { readonly subnet: number; readonly host: number } {
-    return { subnet: this.options.port, host: this.options.port + 1 };
+    return { subnet: this.#port, host: this.#port + 1 };
   }
 
   get #reach(): NodeReach {
@@ -154,6 +156,7 @@ export class OverlayHost {
   async #open(): Promise<void> {
     const { options, parts, hostKey, members } = this;
     const { clock, log, random } = parts;
+    this.#port = options.port === 0 ? await findFreePorts() : options.port;
     this.hostNode = await createHostNode({ key: hostKey, port: this.#ports.host, ...this.#reach });
     this.hostPool = await ChannelPool.start(
       this.hostNode,

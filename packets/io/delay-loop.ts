@@ -135,8 +135,9 @@ export class DelayLoop {
     for (;;) {
       this.#applyChanges();
       let moved = 0;
-      const nowMs = performance.now();
+      // In this order: losing the processor in between makes frames late, never early.
       const nowWallMs = this.#wallMs();
+      const nowMs = performance.now();
       for (const direction of this.#directions) moved += direction.drain(nowMs, nowWallMs);
       const dueMs = this.#flush(performance.now());
       if (moved === 0) this.#sleepUntil(dueMs);

@@ -15,6 +15,7 @@ export interface Libc {
   bind(fd: number, address: Uint8Array, bytes: number): number;
   close(fd: number): number;
   if_nametoindex(name: string): number;
+  /** A bigint only for failure, which is the largest value. */
   mmap(
     at: number,
     bytes: number,
@@ -22,7 +23,7 @@ export interface Libc {
     flags: number,
     fd: number,
     from: number,
-  ): Address;
+  ): Address | bigint;
   ppoll(fds: Address, count: number, timeout: Address, mask: number): number;
   sendmmsg(fd: number, messages: Address, count: number, flags: number): number;
   eventfd(initial: number, flags: number): number;

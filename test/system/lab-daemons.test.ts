@@ -2,9 +2,9 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { downLab, parseLabSpec, upLab, type Lab } from "../../daemon/lab/lab.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
-const NAME = "tdmn";
+const NAME = ownLabName("d");
 const DAEMON = join(import.meta.dirname, "fixtures/lab-daemon.ts");
 const options = { program: [process.execPath, DAEMON], waitMs: 10_000 };
 

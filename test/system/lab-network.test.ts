@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -5,10 +6,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { BIN_DIRECTORY } from "../../daemon/lab/enter.ts";
 import { downLab, parseLabSpec, upLab, type Lab } from "../../daemon/lab/lab.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
-const NAME = "tnet";
+const NAME = ownLabName("n");
 const FILE = `
 sites:
   - { name: alpha, subnet: 10.1.0.0/24, hosts: 3, switch: ovs, avahi: true, uplink: { delay: 10ms } }
@@ -60,11 +62,12 @@ describe.skipIf(LAB_MISSING !== undefined)("a lab", () => {
     const receiver = lab.spawn(to, [process.execPath, "-e", RECEIVER]);
     let digest = "";
     receiver.stdout!.on("data", (text) => (digest += String(text)));
+    const closed = once(receiver, "close");
     await once(receiver.stderr!, "data");
     const argv = [process.execPath, "-e", SENDER, lab.address(to)];
     const { status } = await lab.exec(from, argv, { input: bytes });
     expect(status).toBe(0);
-    await once(receiver, "close");
+    await closed;
     return digest.trim();
   }
 
@@ -93,6 +96,14 @@ describe.skipIf(LAB_MISSING !== undefined)("a lab", () => {
     expect(await transfer(from, to, bytes)).toBe(digest);
     const { out, back } = await lab.linkCounters("alpha");
     expect([out.unfinished, back.unfinished, out.dropped, back.dropped]).toEqual([0, 0, 0, 0]);
+  });
+
+  it("carries 32 MB by TCP unchanged when thousands of frames are under way", async () => {
+    await lab.link("beta", { delayMs: 100, jitterMs: 20 });
+    const bytes = randomBytes(32 << 20);
+    const digest = createHash("sha256").update(bytes).digest("hex");
+    expect(await transfer("alpha-1", "beta-1", bytes)).toBe(digest);
+    await lab.link("beta", { delayMs: 5, jitterMs: 0 });
   });
 
   it("changes delay while it runs", async () => {
@@ -173,6 +184,21 @@ describe.skipIf(LAB_MISSING !== undefined)("a lab", () => {
     expect((await lab.exec(host, ["which", "causeway"])).stdout).toMatch(/\/bin\/causeway\n/);
   });
 
+  it("hands streams, signals and exit status through the command line", async () => {
+    const cli = join(BIN_DIRECTORY, "causeway");
+    const script = 'trap "exit 9" TERM; read word; echo "$word"; sleep 60 & wait';
+    const args = ["lab", "exec", "alpha-2", "--name", NAME, "--", "sh", "-c", script];
+    const child = spawn(cli, args, { stdio: ["pipe", "pipe", "inherit"] });
+    const closed = once(child, "close");
+    child.stdin.write("hello\n");
+    const [said] = (await once(child.stdout, "data")) as [Buffer];
+    expect(said.toString()).toBe("hello\n");
+    child.kill("SIGTERM");
+    expect(await once(child, "exit")).toEqual([9, null]);
+    child.stdout.destroy(); // the sleep that stays behind holds it
+    await closed;
+  });
+
   it("lets Avahi clients find services of their site, and of no other", async () => {
     const type = "_lab-test._tcp";
     const argv = ["avahi-publish", "-s", "printer", type, "631", "a=b"];
@@ -186,8 +212,9 @@ describe.skipIf(LAB_MISSING !== undefined)("a lab", () => {
       found = await browse();
     }
     expect(found).toContain(`=;eth0;IPv4;printer;${type};local;alpha-1.local;10.1.0.11;631;"a=b"`);
+    const closed = once(publisher, "close");
     publisher.kill();
-    await once(publisher, "close");
+    await closed;
   });
 
   it.each(["alpha", "beta"])("captures the frames of site %s", async (site) => {

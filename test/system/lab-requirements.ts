@@ -11,3 +11,8 @@ function missing(): string | undefined {
 }
 
 if (LAB_MISSING !== undefined) console.warn(`lab tests skipped: ${LAB_MISSING}`);
+
+/** A lab name that no other run on this machine uses. */
+export function ownLabName(letter: string): string {
+  return `t${process.pid.toString(36)}${letter}`;
+}
