@@ -23,8 +23,6 @@ export interface AdmissionParts {
   readonly random: Random;
   readonly log: Logger;
   session(): SubnetSession | undefined;
-  /** Seed of the present subnet's key. */
-  subnetSeed(): Uint8Array | undefined;
   isOnLink(channel: PeerChannel): boolean;
 }
 
@@ -65,8 +63,7 @@ export class AdmissionDesk {
   #handover(channel: PeerChannel): SubnetHandover {
     const { members, isOnLink } = this.#parts;
     const session = this.#parts.session();
-    const seed = this.#parts.subnetSeed();
-    if (session === undefined || seed === undefined)
+    if (session === undefined)
       throw new OverlayError("ERR_OVERLAY_NOT_JOINED", "this host has no subnet to hand over");
     if (!isOnLink(channel))
       throw new OverlayError(
@@ -74,7 +71,7 @@ export class AdmissionDesk {
         "a subnet's key goes to hosts of its link only",
       );
     return {
-      seed,
+      seed: session.seed,
       claim: session.claim,
       hostSet: session.hostSet?.signed ?? null,
       overlay: members.info,

@@ -12,6 +12,8 @@ import { MESSAGE_BYTES_MAX } from "../schema/codec.ts";
 const LENGTH_BYTES = 4;
 /** Bytes waiting for a slow peer before the stream is given up. */
 const QUEUE_BYTES_MAX = 8 * 1024 * 1024;
+/** How long an end waits for a peer to take what is queued. */
+const END_WAIT_MS = 1_000;
 
 export interface FrameHandlers {
   frame(bytes: Uint8Array): void;
@@ -25,6 +27,7 @@ export class FrameStream {
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #isClosed = false;
+  #onEmpty: () => void = () => {};
 
   constructor(stream: Stream, handlers: FrameHandlers) {
     this.#stream = stream;
@@ -47,11 +50,12 @@ export class FrameStream {
     else if (!this.#stream.writableNeedsDrain) this.#flush();
   }
 
-  /** Ends our writing after what is queued. */
+  /** Ends our writing after what is queued; a peer that does not read is not waited for long. */
   async end(): Promise<void> {
     if (this.#isClosed) return;
-    this.#flush();
-    await this.#stream.close().catch(() => {});
+    if (this.#queue.length > 0) await this.#emptied();
+    if (this.#isClosed) return;
+    await this.#stream.close({ signal: AbortSignal.timeout(END_WAIT_MS) }).catch(() => {});
     this.#close(undefined);
   }
 
@@ -60,10 +64,17 @@ export class FrameStream {
     this.#close(error);
   }
 
+  #emptied(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#onEmpty = resolve;
+    const timer = setTimeout(resolve, END_WAIT_MS);
+    return promise.finally(() => clearTimeout(timer));
+  }
+
   #flush(): void {
     while (!this.#isClosed) {
       const next = this.#queue.shift();
-      if (next === undefined) return;
+      if (next === undefined) return this.#onEmpty();
       this.#queuedBytes -= next.length;
       try {
         if (!this.#stream.send(next)) return;
@@ -96,6 +107,7 @@ export class FrameStream {
     this.#isClosed = true;
     this.#queue.length = 0;
     this.#pending = Buffer.alloc(0);
+    this.#onEmpty();
     this.#handlers.close(error);
   }
 }

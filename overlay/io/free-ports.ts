@@ -1,4 +1,4 @@
-/** Two TCP ports in a row that nobody listens on, for a host whose port does not matter. */
+/** Which TCP ports can be listened on: two in a row for a host, any two or given ones. */
 import { createServer } from "node:net";
 import { OverlayError } from "../errors.ts";
 
@@ -14,6 +14,15 @@ export async function findFreePorts(): Promise<number> {
   throw new OverlayError(
     "ERR_OVERLAY_PORT",
     'no two free ports in a row; set "port" in the config',
+  );
+}
+
+/** @throws {OverlayError} ERR_OVERLAY_PORT when somebody listens on it */
+export async function checkPort(port: number): Promise<void> {
+  if ((await listenOnce(port)) !== undefined) return;
+  throw new OverlayError(
+    "ERR_OVERLAY_PORT",
+    `TCP port ${port} is taken; stop the other program or set "port" in the config`,
   );
 }
 

@@ -20,16 +20,17 @@ import { OverlayInfoCodec, type Hello } from "../schema/messages.ts";
 import type { JoinedVia } from "../types.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
 import { ChannelPool } from "./channel-pool.ts";
-import { findFreePorts } from "./free-ports.ts";
+import { checkPort, findFreePorts } from "./free-ports.ts";
 import { Formation, type NextSubnet } from "./formation.ts";
 import { introduce } from "./introduction.ts";
 import type { LevelStore } from "./level-store.ts";
 import { dialableAddresses, isAddressOnLink, nodeReach } from "./link-reach.ts";
-import { openLink, type Link, type LinkNotice } from "./mdns-link.ts";
+import type { LinkEar } from "./link-ear.ts";
+import type { Link, LinkNotice } from "./mdns-link.ts";
 import { MemberState } from "./member-state.ts";
 import { CALL, NOTICE } from "./methods.ts";
 import { createHostNode, publicKeyOf, type NodeReach } from "./nodes.ts";
-import { openState, type OpenedState } from "./open-state.ts";
+import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { SubnetSession } from "./session.ts";
@@ -53,7 +54,7 @@ export class OverlayHost {
   readonly records: DurableRecords;
   hostNode!: Libp2p;
   hostPool!: ChannelPool;
-  link!: Link;
+  readonly link: Link;
   formation!: Formation;
   session: SubnetSession | undefined;
   joinedVia: JoinedVia | null = null;
@@ -70,11 +71,19 @@ export class OverlayHost {
   #addresses: readonly string[] = [];
   #isStopped = false;
 
-  /** @throws {OverlayError} when state, port, link or token cannot be had; nothing stays open */
-  static async start(options: OverlayOptions, parts: OverlayParts): Promise<OverlayHost> {
-    const host = new OverlayHost(options, parts, await openState(options, parts));
+  /**
+   * @param opened what `openState` gave, and the link, on which questions are already out; both
+   *   are this host's to close
+   * @throws {OverlayError} ERR_OVERLAY_PORT; nothing stays open
+   */
+  static async start(
+    options: OverlayOptions,
+    parts: OverlayParts,
+    opened: OpenedState & { readonly ear: LinkEar },
+  ): Promise<OverlayHost> {
+    const host = new OverlayHost(options, parts, opened);
     try {
-      await host.#open();
+      await host.#open(opened.ear);
     } catch (error) {
       await host.#close();
       throw error;
@@ -82,8 +91,13 @@ export class OverlayHost {
     return host;
   }
 
-  private constructor(options: OverlayOptions, parts: OverlayParts, opened: OpenedState) {
-    const { state, level, records, token } = opened;
+  private constructor(
+    options: OverlayOptions,
+    parts: OverlayParts,
+    opened: OpenedState & { readonly ear: LinkEar },
+  ) {
+    const { state, level, records, token, ear } = opened;
+    this.link = ear.link;
     this.options = options;
     this.parts = parts;
     this.records = records;
@@ -97,7 +111,6 @@ export class OverlayHost {
       random: parts.random,
       log: parts.log,
       session: () => this.session,
-      subnetSeed: () => this.#state.subnet?.seed,
       isOnLink: (channel) => this.#isOnLink(channel),
     });
   }
@@ -153,10 +166,11 @@ export class OverlayHost {
     return nodeReach(this.options.interface, this.options.allowsWan);
   }
 
-  async #open(): Promise<void> {
+  async #open(ear: LinkEar): Promise<void> {
     const { options, parts, hostKey, members } = this;
-    const { clock, log, random } = parts;
+    const { clock, log } = parts;
     this.#port = options.port === 0 ? await findFreePorts() : options.port;
+    await checkPort(this.#ports.subnet); // it is listened on only once there is a subnet
     this.hostNode = await createHostNode({ key: hostKey, port: this.#ports.host, ...this.#reach });
     this.hostPool = await ChannelPool.start(
       this.hostNode,
@@ -190,14 +204,11 @@ export class OverlayHost {
       session: () => this.session,
       enter: (next) => this.#enter(next),
     });
-    this.link = await openLink({
-      interface: options.interface,
-      random,
-      clock,
-      log,
+    ear.listen({
       onEvent: (notice) => this.#onLink(notice),
       onQuestion: (label) => this.#holds(label),
     });
+    for (const peer of this.link.peers()) this.#onPeer(peer);
     this.#startTimers();
     this.formation.feed({ type: "start" });
   }
@@ -215,7 +226,7 @@ export class OverlayHost {
   async #close(): Promise<void> {
     clearTimeout(this.#saveTimer);
     for (const timer of this.#timers) clearInterval(timer);
-    await this.link?.close();
+    await this.link.close();
     await this.hostPool?.close();
     await this.hostNode?.stop();
     await this.#level.close();
@@ -331,10 +342,7 @@ export class OverlayHost {
     const isMerge = this.session !== undefined;
     await this.session?.close();
     this.session = undefined;
-    const fingerprint = await this.link.fingerprint();
-    const prefixes = fingerprint?.prefixes ?? [];
-    const gatewayMac = fingerprint?.gatewayMac ?? null;
-    await this.#state.saveSubnet({ seed: key.seed, claim, version, prefixes, gatewayMac });
+    const fingerprint = this.link.fingerprint();
     // Hellos of before do not hold for this subnet.
     for (const channel of hostPool.channels)
       channel.cut("ERR_OVERLAY_UNREACHABLE", "it changed its subnet");
@@ -369,10 +377,9 @@ export class OverlayHost {
       session.neighbours.remember(set);
     }
     session.neighbours.maintain();
-    const isBack = isMerge || this.joinedVia === "resumed";
-    if (isBack) session.mover.pushSoon("all");
-    else session.mover.pushSoon("owned");
-    this.#onSessionChange();
+    session.mover.pushSoon(isMerge || this.joinedVia === "resumed" ? "all" : "owned");
+    const { prefixes = [], gatewayMac = null } = (await fingerprint) ?? {};
+    await this.#state.saveSubnet({ seed: key.seed, claim, version, prefixes, gatewayMac });
   }
 
   #onSessionChange(): void {

@@ -18,9 +18,11 @@ import type {
 import { EventQueue } from "./event-queue.ts";
 import { explainOverlay } from "./explain.ts";
 import { OverlayHostStreams } from "./host-streams.ts";
+import { openLinkEar } from "./link-ear.ts";
 import { MemberState } from "./member-state.ts";
+import { openState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
-import { OverlayHost } from "./overlay-host.ts";
+import type { OverlayHost } from "./overlay-host.ts";
 import { StateDirectory } from "./state.ts";
 import { OverlayError } from "../errors.ts";
 
@@ -30,7 +32,13 @@ import { OverlayError } from "../errors.ts";
  * @throws {OverlayError} when state, port, link or token cannot be had
  */
 export async function startOverlay(options: OverlayOptions, parts: OverlayParts): Promise<Overlay> {
-  const host = await OverlayHost.start(options, parts);
+  const opened = await openState(options, parts);
+  const ear = await openLinkEar(options, parts).catch(async (error: unknown) => {
+    await opened.level.close();
+    throw error;
+  });
+  const { OverlayHost } = await import("./overlay-host.ts");
+  const host = await OverlayHost.start(options, parts, { ...opened, ear });
   const overlay = new RunningOverlay(host);
   declareMetrics(overlay, host);
   return overlay;

@@ -208,6 +208,11 @@ export class SubnetSession {
     this.directory = new OverlayDirectory({ ...shared, ...self, watcher: this.#watcher, hostKey });
   }
 
+  /** Private seed of the subnet's key, for hosts of the link. */
+  get seed(): Uint8Array {
+    return this.#parts.subnetKey.seed;
+  }
+
   /** Live hosts by key, this one included. */
   get hosts(): readonly SetHost[] {
     return this.#keeper.hosts;

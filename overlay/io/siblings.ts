@@ -19,7 +19,7 @@ export class Siblings {
   readonly #pool: ChannelPool;
   readonly #subnetId: string;
   readonly #log: Logger;
-  readonly #dialling = new Set<string>();
+  readonly #dialling = new Map<string, Promise<void>>();
 
   constructor(pool: ChannelPool, subnetId: string, log: Logger) {
     this.#pool = pool;
@@ -61,11 +61,16 @@ export class Siblings {
     for (const channel of this.channels()) channel.notify(method, body);
   }
 
-  /** Dials a sibling unless that is done or under way; tells whether there is a channel now. */
+  /** Dials a sibling unless that is done, or joins a dial under way; tells whether it is there. */
   async reach(host: SetHost): Promise<boolean> {
     if (this.has(host.id)) return true;
-    if (this.#dialling.has(host.id)) return false;
-    this.#dialling.add(host.id);
+    const dial = this.#dialling.get(host.id) ?? this.#dial(host);
+    this.#dialling.set(host.id, dial);
+    await dial;
+    return this.has(host.id);
+  }
+
+  async #dial(host: SetHost): Promise<void> {
     try {
       await tryStaggered(
         host.hostAddresses,
@@ -77,6 +82,5 @@ export class Siblings {
     } finally {
       this.#dialling.delete(host.id);
     }
-    return this.has(host.id);
   }
 }

@@ -39,7 +39,11 @@ import {
 } from "./types.ts";
 
 const MDNS_PORT = 5353;
-/** RFC 6762 §5.2 wants 20-120 ms; the rest of the second goes to the newcomer's start. */
+/**
+ * RFC 6762 §5.2 wants 20-120 ms, so that hosts that boot together do not ask together. A program's
+ * start is spread more than that by itself, and has a second for everything; a changed link is seen
+ * by all its hosts at once.
+ */
 const BROWSE_DELAY_MS = 20;
 const BROWSE_FIRST_WAIT_MS = 1000;
 const BROWSE_WAIT_GROWTH = 3;
@@ -138,7 +142,8 @@ export class LinkMachine implements Machine<LinkEvent, LinkAction> {
     nowMs: number,
   ): LinkAction[] {
     this.#link = link;
-    this.#browseAtMs = nowMs + this.#random.between(0, BROWSE_DELAY_MS);
+    const isStart = this.#browseAtMs === Infinity;
+    this.#browseAtMs = nowMs + (isStart ? 0 : this.#random.between(0, BROWSE_DELAY_MS));
     this.#browseWaitMs = BROWSE_FIRST_WAIT_MS;
     return [...this.#peers.becomeLink(link), ...this.#onAnnounce(announcement, nowMs)];
   }
