@@ -5,7 +5,7 @@
  */
 import { createPrivateKey, createPublicKey, sign, verify, type KeyObject } from "node:crypto";
 import { concatBytes, utf8 } from "../../platform/bytes.ts";
-import { toBase32 } from "./base32.ts";
+import { toBase32 } from "../../platform/base32.ts";
 
 export const KEY_BYTES = 32;
 export const SIGNATURE_BYTES = 64;

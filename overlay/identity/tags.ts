@@ -4,7 +4,7 @@
  * Hashes, so that a TXT record shows no key.
  */
 import { createHash } from "node:crypto";
-import { toBase32 } from "./base32.ts";
+import { toBase32 } from "../../platform/base32.ts";
 
 const TAG_CHARACTERS = 20;
 

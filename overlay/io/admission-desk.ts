@@ -4,7 +4,7 @@
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import { OverlayError } from "../errors.ts";
-import { fromBase32 } from "../identity/base32.ts";
+import { fromBase32 } from "../../platform/base32.ts";
 import {
   AdmitRequestCodec,
   AdmitResponseCodec,

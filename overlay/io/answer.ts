@@ -1,5 +1,5 @@
 /** What a subnet answers to a get, inside the daemon and on the wire. */
-import { fromBase32, toBase32 } from "../identity/base32.ts";
+import { fromBase32, toBase32 } from "../../platform/base32.ts";
 import type { GetResponse, RecordItem } from "../schema/messages.ts";
 
 export type ResolvedBy = "local" | "sibling" | "multicast" | "none";

@@ -107,21 +107,21 @@ export class Custodian {
    * @returns hosts that have all of them now
    */
   async copyTo(hosts: readonly string[], items: readonly RecordItem[]): Promise<string[]> {
+    const outcomes = await Promise.all(hosts.map((host) => this.#offer(host, items)));
+    return hosts.filter((_, i) => outcomes[i]?.every(isKept) === true);
+  }
+
+  /** A sibling's verdicts, one for each record; `undefined` when it did not answer. */
+  async #offer(host: string, items: readonly RecordItem[]): Promise<PutOutcome[] | undefined> {
     const { siblings, log } = this.#parts;
     const body = PutRequestCodec.encode({ items: [...items], isRepair: false, isInside: true });
-    const results = await Promise.all(
-      hosts.map(async (host) => {
-        try {
-          const answer = await siblings.call(host, CALL.put, body, SIBLING_TIMEOUT_MS * 3);
-          const { outcomes } = PutResponseCodec.decode(answer);
-          return outcomes.every(isKept) ? host : undefined;
-        } catch (error) {
-          log.debug("copy failed", { host, reason: errorMessage(error) });
-          return undefined;
-        }
-      }),
-    );
-    return results.filter((host) => host !== undefined);
+    try {
+      const answer = await siblings.call(host, CALL.put, body, SIBLING_TIMEOUT_MS * 3);
+      return PutResponseCodec.decode(answer).outcomes;
+    } catch (error) {
+      log.debug("copy failed", { host, reason: errorMessage(error) });
+      return undefined;
+    }
   }
 
   async #putOne(item: RecordItem, from: string | null): Promise<PutOutcome> {
@@ -137,12 +137,15 @@ export class Custodian {
     const live = hosts();
     const placed = placeInSubnet(record, live) ?? [self];
     const others = placed.filter((host) => host !== self);
-    const [own, copied] = await Promise.all([
+    const [own, offered] = await Promise.all([
       placed.includes(self) ? this.#store(item, from, true) : undefined,
-      this.copyTo(others, [item]),
+      Promise.all(others.map((host) => this.#offer(host, [item]))),
     ]);
     if (own !== undefined && !isKept(own)) return own;
-    let copies = copied.length + (own === undefined ? 0 : 1);
+    const verdicts = offered.flatMap((outcomes) => outcomes?.slice(0, 1) ?? []);
+    const stale = verdicts.find(({ result }) => result === PUT_RESULT.stale);
+    if (stale !== undefined) return { ...stale, copies: 0 }; // nobody is to make up for that
+    let copies = verdicts.filter(isKept).length + (own === undefined ? 0 : 1);
     if (copies < placed.length) copies += await this.#makeUp(item, from, placed, copies, own);
     if (copies === 0) {
       log.warn("no host of the subnet stored a record", { key: toHex(record.key) });

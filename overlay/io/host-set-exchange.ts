@@ -7,7 +7,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { fromMultiaddrText } from "../address.ts";
-import { fromBase32 } from "../identity/base32.ts";
+import { fromBase32 } from "../../platform/base32.ts";
 import { HostSetPullCodec, HostSetsCodec, SignedCodec, type Signed } from "../schema/messages.ts";
 import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
@@ -66,7 +66,12 @@ export class HostSetExchange {
     } else {
       if (!book.consider(set)) return;
       if (set.hosts.length === 0) void neighbours.onResigned(set.subnetId);
-      else void this.#storePeerRecord(set);
+      else {
+        void this.#storePeerRecord(set);
+        // A sibling met it: to be met from here too, or a table that is empty may stay so.
+        if (from.subnetId === subnetId && neighbours.channels(set.subnetId).length === 0)
+          neighbours.remember(set);
+      }
     }
     this.#spread(set, from);
   }

@@ -13,7 +13,7 @@ import { createDriver, type Driver } from "../../platform/io/driver.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { formatAddress, parseAddress, toMultiaddrText } from "../address.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
-import { toBase32 } from "../identity/base32.ts";
+import { toBase32 } from "../../platform/base32.ts";
 import type { Membership, Signed } from "../schema/messages.ts";
 import {
   checkStatement,

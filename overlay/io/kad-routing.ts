@@ -9,7 +9,7 @@ import type { KadDHT } from "@libp2p/kad-dht";
 import type { Logger } from "../../platform/logger.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Random } from "../../platform/random.ts";
-import { fromBase32, toBase32 } from "../identity/base32.ts";
+import { fromBase32, toBase32 } from "../../platform/base32.ts";
 import { compareDistance, positionOf } from "../routing/position.ts";
 import type { Routing, RoutingEntry, RoutingEvent } from "../routing/routing.ts";
 import { K_BUCKET_SIZE, peerIdOf, publicKeyOf, type SubnetNode } from "./nodes.ts";

@@ -58,17 +58,15 @@ export async function openMdnsSocket(options: MdnsSocketOptions): Promise<MdnsSo
     interface: family === "ipv4" ? (ownAddress(link, family) ?? "") : `::%${link.name}`,
   });
   socket.removeAllListeners("message");
+  let fail = onFailure;
+  // For good: a bind that fails is reported twice.
+  for (const event of ["error", "warning"] as const) mdns.on(event, (error) => fail(error));
   await new Promise<void>((resolve, reject) => {
-    const fail = (error: Error): void => mdns.destroy(() => reject(error));
-    mdns.once("error", fail);
     // Before `ready` a warning means that the group could not be joined.
-    mdns.once("warning", fail);
+    fail = (error) => mdns.destroy(() => reject(error));
     mdns.once("ready", resolve);
   });
-  mdns.removeAllListeners("error");
-  mdns.removeAllListeners("warning");
-  mdns.on("error", onFailure);
-  mdns.on("warning", onFailure);
+  fail = onFailure;
   socket.on("message", onMessage);
   return {
     family,

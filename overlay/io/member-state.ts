@@ -9,7 +9,7 @@ import { concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { OverlayError } from "../errors.ts";
-import { toBase32 } from "../identity/base32.ts";
+import { toBase32 } from "../../platform/base32.ts";
 import {
   certifyByAuthority,
   certifyByHost,

@@ -5,11 +5,10 @@
  * out.
  */
 import type { Libp2p } from "@libp2p/interface";
-import { isEqualBytes } from "../../platform/bytes.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import { formatAddress } from "../address.ts";
 import { OverlayError } from "../errors.ts";
-import { fromBase32, toBase32 } from "../identity/base32.ts";
+import { fromBase32, toBase32 } from "../../platform/base32.ts";
 import { WIRE_VERSION, WIRE_VERSION_MIN } from "../identity/hello.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import type { HeldToken } from "../identity/token.ts";
@@ -19,6 +18,7 @@ import type { DurableRecords } from "../records/durable-records.ts";
 import { OverlayInfoCodec, type Hello } from "../schema/messages.ts";
 import type { JoinedVia } from "../types.ts";
 import { AdmissionDesk } from "./admission-desk.ts";
+import { approveHost } from "./approval.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { checkPort, findFreePorts } from "./free-ports.ts";
 import { Formation, type NextSubnet } from "./formation.ts";
@@ -29,7 +29,7 @@ import type { LinkEar } from "./link-ear.ts";
 import type { Link, LinkNotice } from "./mdns-link.ts";
 import { MemberState } from "./member-state.ts";
 import { CALL, NOTICE } from "./methods.ts";
-import { createHostNode, publicKeyOf, type NodeReach } from "./nodes.ts";
+import { createHostNode, type NodeReach } from "./nodes.ts";
 import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { PeerChannel } from "./peer-channel.ts";
@@ -389,11 +389,4 @@ export class OverlayHost {
     }, SAVE_SOON_MS);
     for (const listener of this.#listeners) listener();
   }
-}
-
-/** On the host node: whoever holds the host key that the hello names. */
-function approveHost(channel: PeerChannel): void {
-  const key = publicKeyOf(channel.connection.remotePeer);
-  if (key === undefined || !isEqualBytes(key, channel.greeting.host))
-    throw new OverlayError("ERR_OVERLAY_WRONG_PEER", "it does not hold the host key it claims");
 }

@@ -1,7 +1,7 @@
 /** The overlay as the daemon and the other folders see it. */
 import { createSystemClock } from "../../platform/io/system-clock.ts";
 import { SILENT } from "../../platform/logger.ts";
-import { toBase32 } from "../identity/base32.ts";
+import { toBase32 } from "../../platform/base32.ts";
 import type { SetHost } from "../subnet/host-set.ts";
 import type {
   Directory,

@@ -10,7 +10,7 @@ import { isEqualBytes } from "../../platform/bytes.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { OverlayError, type OverlayErrorCode } from "../errors.ts";
-import { toBase32 } from "../identity/base32.ts";
+import { toBase32 } from "../../platform/base32.ts";
 import { checkHello, isProven, proveHello, type Greeting } from "../identity/hello.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import {

@@ -2,7 +2,6 @@
  * One subnet as long as this host is in it: the subnet node, the DHT, the siblings, the records'
  * ways. Another subnet (a merge, a move) is another session.
  */
-import { isEqualBytes } from "../../platform/bytes.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -21,6 +20,7 @@ import {
 import type { HostSet, SetHost } from "../subnet/host-set.ts";
 import { STATEMENT_GOOD_FOR_MS } from "../subnet/host-set-machine.ts";
 import { SubnetBook } from "../subnet/subnet-book.ts";
+import { approveNeighbour } from "./approval.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { Custodian } from "./custodian.ts";
 import { OverlayDirectory } from "./directory.ts";
@@ -30,13 +30,7 @@ import { introduce } from "./introduction.ts";
 import { KadRouting } from "./kad-routing.ts";
 import { CALL, NOTICE } from "./methods.ts";
 import { Neighbours } from "./neighbours.ts";
-import {
-  createSubnetNode,
-  publicKeyOf,
-  toMultiaddr,
-  type NodeReach,
-  type SubnetNode,
-} from "./nodes.ts";
+import { createSubnetNode, toMultiaddr, type NodeReach, type SubnetNode } from "./nodes.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { RecordMover } from "./record-mover.ts";
 import { serveRecords } from "./record-service.ts";
@@ -257,7 +251,7 @@ export class SubnetSession {
     if (this.siblings.has(channel.hostId) || this.#isClosed) return;
     const host = this.hosts.find(({ id }) => id === channel.hostId);
     this.#keeper.hostDown(channel.hostId);
-    if (host !== undefined) void this.siblings.reach(host); // a lost connection, perhaps
+    if (host !== undefined) this.siblings.miss(host); // the connection only, perhaps
   }
 
   async onSiblingCall(channel: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array> {
@@ -271,9 +265,10 @@ export class SubnetSession {
     if (channel.subnetId !== this.subnetId) return;
     if (method === NOTICE.statement)
       this.#keeper.hearStatement(SignedCodec.decode(body), channel.hostId);
-    else if (method === NOTICE.leave)
+    else if (method === NOTICE.leave) {
       this.#keeper.hearLeave(SignedCodec.decode(body), channel.greeting.host);
-    else if (method === NOTICE.interest) {
+      this.siblings.forget(channel.hostId);
+    } else if (method === NOTICE.interest) {
       const { key, isCancel } = InterestNoticeCodec.decode(body);
       this.#watches.onInterest(channel.hostId, key, isCancel);
     } else if (method === NOTICE.changed) this.#watches.hear(body);
@@ -320,7 +315,7 @@ export class SubnetSession {
       this.#watcher.onChange();
     });
     this.#timers.push(
-      setInterval(() => this.neighbours.maintain(), MAINTAIN_MS),
+      setInterval(() => this.#maintain(), MAINTAIN_MS),
       setInterval(() => void this.#exchange.pull(), PULL_EVERY_MS * random.between(0.75, 1.25)),
       setInterval(() => this.restate(), STATEMENT_EVERY_MS),
       setInterval(() => this.#reachAll(), SIBLING_RETRY_MS),
@@ -369,6 +364,11 @@ export class SubnetSession {
     if (!this.siblings.has(host.id)) this.#keeper.hostDown(host.id);
   }
 
+  #maintain(): void {
+    this.neighbours.maintain();
+    this.siblings.seek(this.#parts.clock.monotonicMs());
+  }
+
   #reachAll(): void {
     for (const host of this.hosts)
       if (host.id !== this.#parts.hostKey.id) void this.siblings.reach(host);
@@ -384,14 +384,4 @@ export class SubnetSession {
 function bareHello(parts: SessionParts): Omit<Hello, "nonce"> {
   const { hostKey, clock, claim, overlay } = parts;
   return introduce({ hostKey, clock, claim, overlay: overlay.id, membership: parts.membership() });
-}
-
-/** On the subnet node: a member, acting for the subnet whose key the connection proves. */
-function approveNeighbour(channel: PeerChannel, ownSubnet: Uint8Array): void {
-  const key = publicKeyOf(channel.connection.remotePeer);
-  const { subnet } = channel.peerHello;
-  if (!channel.isMember)
-    throw new OverlayError("ERR_OVERLAY_REFUSED", "not a member of this overlay");
-  if (key === undefined || !isEqualBytes(key, subnet) || isEqualBytes(subnet, ownSubnet))
-    throw new OverlayError("ERR_OVERLAY_WRONG_PEER", "it does not hold the subnet's key it claims");
 }

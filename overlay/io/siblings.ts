@@ -14,12 +14,23 @@ import { tryStaggered } from "./staggered.ts";
 
 const DIAL_TIMEOUT_MS = 2_000;
 const STAGGER_MS = 200;
+const MISSED_RETRY_MS = 4_000;
+const MISSED_RETRY_MAX_MS = 30_000;
+const MISSED_MAX = 64;
+
+interface Missed {
+  readonly host: SetHost;
+  nextAtMs: number;
+  delayMs: number;
+}
 
 export class Siblings {
   readonly #pool: ChannelPool;
   readonly #subnetId: string;
   readonly #log: Logger;
   readonly #dialling = new Map<string, Promise<void>>();
+  /** Siblings that went without a goodbye: a cut link may heal. */
+  readonly #missed = new Map<string, Missed>();
 
   constructor(pool: ChannelPool, subnetId: string, log: Logger) {
     this.#pool = pool;
@@ -59,6 +70,29 @@ export class Siblings {
 
   notify(method: string, body: Uint8Array): void {
     for (const channel of this.channels()) channel.notify(method, body);
+  }
+
+  /** A sibling's connection failed; it is looked for from time to time. */
+  miss(host: SetHost): void {
+    if (this.#missed.size < MISSED_MAX)
+      this.#missed.set(host.id, { host, nextAtMs: 0, delayMs: MISSED_RETRY_MS });
+  }
+
+  /** It said goodbye. */
+  forget(hostId: string): void {
+    this.#missed.delete(hostId);
+  }
+
+  /** Dials those missed whose time has come; to be called about once a second. */
+  seek(nowMs: number): void {
+    for (const [hostId, missed] of this.#missed) {
+      if (this.has(hostId)) this.#missed.delete(hostId);
+      else if (missed.nextAtMs <= nowMs) {
+        missed.nextAtMs = nowMs + missed.delayMs;
+        missed.delayMs = Math.min(MISSED_RETRY_MAX_MS, missed.delayMs * 1.5);
+        void this.reach(missed.host);
+      }
+    }
   }
 
   /** Dials a sibling unless that is done, or joins a dial under way; tells whether it is there. */

@@ -20,7 +20,7 @@ export interface LinkAddressing {
   readonly addresses: readonly InterfaceAddress[];
 }
 
-const IPV4 = /^(\d{1,3})\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/;
+const IPV4 = /^(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})\.(0|[1-9]\d{0,2})$/;
 const IPV6_GROUP = /^[0-9a-f]{1,4}$/i;
 
 /** @returns 4 or 16 bytes; `undefined` when `text` is no address. A zone is ignored. */
@@ -90,7 +90,7 @@ function parseIpv4(text: string): Uint8Array | undefined {
 function parseIpv6(text: string): Uint8Array | undefined {
   const halves = text.split("::");
   if (halves.length > 2) return undefined;
-  const [head, tail] = halves.map(groupBytes);
+  const [head, tail] = halves.map((half, i) => groupBytes(half, i === halves.length - 1));
   if (head === undefined || (halves.length === 2 && tail === undefined)) return undefined;
   const gap = 16 - head.length - (tail?.length ?? 0);
   // RFC 4291 §2.2: `::` stands for at least one group.
@@ -98,14 +98,14 @@ function parseIpv6(text: string): Uint8Array | undefined {
   return Uint8Array.from([...head, ...Array<number>(gap).fill(0), ...(tail ?? [])]);
 }
 
-/** Bytes of `a:b:c`, its last group perhaps a dotted IPv4 address. */
-function groupBytes(text: string): number[] | undefined {
+/** Bytes of `a:b:c`; the last group of an address may be a dotted IPv4 address. */
+function groupBytes(text: string, isEnd: boolean): number[] | undefined {
   if (text === "") return [];
   const bytes: number[] = [];
   const groups = text.split(":");
   for (const [index, group] of groups.entries()) {
     if (group.includes(".")) {
-      const ipv4 = index === groups.length - 1 ? parseIpv4(group) : undefined;
+      const ipv4 = isEnd && index === groups.length - 1 ? parseIpv4(group) : undefined;
       if (ipv4 === undefined) return undefined;
       bytes.push(...ipv4);
     } else {

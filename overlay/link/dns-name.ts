@@ -21,6 +21,11 @@ export function isSameName(a: DnsName, b: DnsName): boolean {
   return a.length === b.length && a.every((label, i) => isSameLabel(label, b[i]!));
 }
 
+/** One text for all spellings of a name, to look it up by. */
+export function nameKey(name: DnsName): string {
+  return JSON.stringify(name).toLowerCase();
+}
+
 function isSameLabel(a: string, b: string): boolean {
   return a === b || a.toLowerCase() === b.toLowerCase();
 }

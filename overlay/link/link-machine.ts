@@ -182,7 +182,7 @@ export class LinkMachine implements Machine<LinkEvent, LinkAction> {
 
   #onQuery(message: DnsMessage, from: string, nowMs: number): LinkAction[] {
     this.#responder.hearQuery(message, nowMs);
-    this.#skipBrowse(message, nowMs);
+    this.#skipBrowse(message, from, nowMs);
     return this.#keys.hearQuery(message.questions, from, nowMs);
   }
 
@@ -241,14 +241,18 @@ export class LinkMachine implements Machine<LinkEvent, LinkAction> {
     this.#browseWaitMs = Math.min(this.#browseWaitMs * BROWSE_WAIT_GROWTH, BROWSE_WAIT_MAX_MS);
   }
 
-  /** RFC 6762 §7.3: what another host asked just before our own turn need not be asked again. */
-  #skipBrowse({ questions, answers, isTruncated }: DnsMessage, nowMs: number): void {
+  /**
+   * RFC 6762 §7.3: what another host asked just before our own turn need not be asked again.
+   *
+   * That host does not answer its own question, so it must be known already.
+   */
+  #skipBrowse({ questions, answers, isTruncated }: DnsMessage, from: string, nowMs: number): void {
     const isFirst = this.#browseWaitMs === BROWSE_FIRST_WAIT_MS;
     if (isFirst || isTruncated || this.#browseAtMs - nowMs > BROWSE_FIRST_WAIT_MS) return;
     const isAsked = questions.some(
       ({ name, code }) => code === RECORD_CODE.ptr && isSameName(name, SERVICE_TYPE),
     );
-    if (!isAsked) return;
+    if (!isAsked || !this.#peers.hasAddress(from)) return;
     // Only if it suppresses no answer that we need.
     const known = this.#peers.knownAnswers(nowMs);
     const isCovered = answers.every((record) => known.some((own) => isSamePointer(own, record)));

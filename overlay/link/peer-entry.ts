@@ -4,6 +4,7 @@
  */
 import { ADDRESSES_MAX, OTHER_TTL_S } from "./announcement.ts";
 import type { DnsData, DnsRecord } from "./dns-message.ts";
+import { nameKey } from "./dns-name.ts";
 import type { LinkPeer } from "./types.ts";
 
 const REFRESH_AT = [0.8, 0.85, 0.9, 0.95] as const;
@@ -35,6 +36,8 @@ export interface PeerEntry {
   confirmedAtMs: number;
   ptr: Timed<null> | undefined;
   srv: Timed<Extract<DnsData, { type: "srv" }>> | undefined;
+  /** Whose addresses are this peer's: key of the target of `srv`, or empty. */
+  targetKey: string;
   txt: Timed<readonly Uint8Array[]> | undefined;
   /** Dialable text; `true` if announced, `false` if only sent from. */
   readonly addresses: Map<string, Timed<boolean>>;
@@ -60,6 +63,7 @@ export function createPeerEntry(
     confirmedAtMs: -Infinity,
     ptr: undefined,
     srv: undefined,
+    targetKey: "",
     txt: undefined,
     addresses: new Map(),
     isLeaving: false,
@@ -86,7 +90,10 @@ export function hearRecord(entry: PeerEntry, record: DnsRecord, nowMs: number): 
     entry.isLeaving = false;
     return;
   }
-  if (record.type === "srv") entry.srv = { value: record, ...timed };
+  if (record.type === "srv") {
+    entry.srv = { value: record, ...timed };
+    entry.targetKey = nameKey(record.target);
+  }
   // A copy: the bytes of a packet do not outlive it.
   if (record.type === "txt")
     entry.txt = { value: record.strings.map((text) => text.slice()), ...timed };

@@ -23,7 +23,7 @@ import {
   type DnsRecord,
   RECORD_CODE,
 } from "./dns-message.ts";
-import { type DnsName, isSameName } from "./dns-name.ts";
+import { type DnsName, isSameName, nameKey } from "./dns-name.ts";
 import {
   type PeerEntry,
   alongMs,
@@ -66,6 +66,11 @@ export class PeerTable {
 
   peers(): LinkPeer[] {
     return [...this.#entries.values()].flatMap(({ shown }) => shown ?? []);
+  }
+
+  /** Whether a known peer has this address, as sockets write it. */
+  hasAddress(address: string): boolean {
+    return this.peers().some(({ addresses }) => addresses.includes(address));
   }
 
   /** Forgets addresses that the new link does not have, and peers that had no other. */
@@ -184,11 +189,10 @@ export class PeerTable {
   ): void {
     const addresses = records.filter(({ type, ttlS }) => isAddressType(type) && ttlS > 0);
     if (addresses.length === 0) return;
+    const byOwner = Map.groupBy(addresses, ({ name }) => nameKey(name));
     for (const entry of this.#entries.values()) {
-      const target = entry.srv?.value.target;
-      if (target === undefined || entry.isLeaving) continue;
-      const own = addresses.filter(({ name }) => isSameName(name, target));
-      if (own.length === 0) continue;
+      const own = byOwner.get(entry.targetKey);
+      if (own === undefined || entry.isLeaving) continue;
       if (own.some(({ isFlush }) => isFlush)) flushAddresses(entry, own, from, nowMs);
       for (const record of own) {
         if (record.type !== "a" && record.type !== "aaaa") continue;

@@ -35,26 +35,3 @@ function scoreOf(key: Uint8Array, host: string): Uint8Array {
 function compareText(a: string, b: string): number {
   return a < b ? -1 : Number(a > b);
 }
-
-/**
- * Kademlia's distance of two ids of one length, big-endian.
- *
- * @see Maymounkov & Mazières 2002, §2.1
- */
-export function xorDistance(a: Uint8Array, b: Uint8Array): Uint8Array {
-  return a.map((byte, i) => byte ^ (b[i] ?? 0));
-}
-
-/** Negative when `a` is closer to `target` than `b`; looks at no byte after the first difference. */
-export function compareDistance(target: Uint8Array, a: Uint8Array, b: Uint8Array): number {
-  for (let i = 0; i < target.length; i++) {
-    const difference = (a[i]! ^ target[i]!) - (b[i]! ^ target[i]!);
-    if (difference !== 0) return difference;
-  }
-  return 0;
-}
-
-/** A copy of `ids`, the closest to `target` first. */
-export function closestFirst(target: Uint8Array, ids: readonly Uint8Array[]): Uint8Array[] {
-  return ids.toSorted((a, b) => compareDistance(target, a, b));
-}

@@ -9,7 +9,7 @@ import { createHash } from "node:crypto";
 import { compareBytes, concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
 import { parseAddress } from "../address.ts";
 import { OverlayError } from "../errors.ts";
-import { toBase32 } from "../identity/base32.ts";
+import { toBase32 } from "../../platform/base32.ts";
 import { checkMembership } from "../identity/certificate.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
 import {

@@ -15,7 +15,7 @@ const VECTORS: readonly (readonly [string, string])[] = [
   ["foobar", "mzxw6ytboi"],
 ];
 
-describe("base32", () => {
+describe("base32 of identities", () => {
   it.each(VECTORS)("writes and reads %j as RFC 4648 has it", (plain, text) => {
     expect(toBase32(utf8(plain))).toBe(text);
     expect(fromBase32(text)).toEqual(utf8(plain));

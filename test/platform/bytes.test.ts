@@ -21,7 +21,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   fc.record({ type: fc.constant("u8" as const), value: fc.nat(0xff) }),
   fc.record({ type: fc.constant("u16" as const), value: fc.nat(0xffff) }),
   fc.record({ type: fc.constant("u32" as const), value: fc.nat(0xffffffff) }),
-  fc.record({ type: fc.constant("u64" as const), value: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }) }),
+  fc.record({
+    type: fc.constant("u64" as const),
+    value: fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+  }),
   fc.record({ type: fc.constant("bytes" as const), value: fc.uint8Array({ maxLength: 300 }) }),
 );
 
@@ -37,7 +40,12 @@ function read(reader: ByteReader, { type, value }: Step): unknown {
 
 describe("ByteReader and ByteWriter", () => {
   it("are big-endian", () => {
-    const bytes = new ByteWriter(1).u8(1).u16(0x0203).u32(0x04050607).u64(0x08090a0b0c0d0e0fn).finish();
+    const bytes = new ByteWriter(1)
+      .u8(1)
+      .u16(0x0203)
+      .u32(0x04050607)
+      .u64(0x08090a0b0c0d0e0fn)
+      .finish();
     expect(toHex(bytes)).toBe("0102030405060708090a0b0c0d0e0f");
   });
 

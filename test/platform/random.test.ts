@@ -44,7 +44,7 @@ describe("createRandom", () => {
       const between = random.between(-2, 5);
       expect(between >= -2 && between < 5).toBe(true);
     }
-    expect([...seen].toSorted()).toEqual([0, 1, 2]);
+    expect(seen).toEqual(new Set([0, 1, 2]));
     expect(random.below(1)).toBe(0);
   });
 
@@ -77,7 +77,7 @@ describe("createRandom", () => {
   it("shuffles a copy and picks from what is there", () => {
     const random = createRandom(3);
     const items = [1, 2, 3];
-    expect(random.shuffle(items).toSorted()).toEqual([1, 2, 3]);
+    expect(new Set(random.shuffle(items))).toEqual(new Set([1, 2, 3]));
     expect(items).toEqual([1, 2, 3]);
     expect(random.pick([])).toBeUndefined();
     expect(random.pick(["only"])).toBe("only");

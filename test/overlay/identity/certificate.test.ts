@@ -124,7 +124,9 @@ describe("checkMembership", () => {
         ).not.toBe("accepted");
       for (let at = 0; at < signed.signature.length; at++)
         expect(
-          refusal({ chain: chain.with(i, { ...signed, signature: flipped(signed.signature, at) }) }),
+          refusal({
+            chain: chain.with(i, { ...signed, signature: flipped(signed.signature, at) }),
+          }),
         ).not.toBe("accepted");
     });
   });

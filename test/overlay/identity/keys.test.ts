@@ -2,7 +2,7 @@ import { createPublicKey, generateKeyPairSync, sign, verify } from "node:crypto"
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { concatBytes, fromHex, toHex, utf8 } from "../../../platform/bytes.ts";
-import { toBase32 } from "../../../overlay/identity/base32.ts";
+import { toBase32 } from "../../../platform/base32.ts";
 import { createKeyPair, isSignedBy } from "../../../overlay/identity/keys.ts";
 import { flipped, pairOf } from "./members.ts";
 
@@ -81,9 +81,13 @@ describe("isSignedBy", () => {
 
   it("is false, and does not throw, for malformed keys and signatures", () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 80 }), fc.uint8Array({ maxLength: 80 }), (key, sig) => {
-        expect(isSignedBy(key, "bridge-1", body, sig)).toBe(false);
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 80 }),
+        fc.uint8Array({ maxLength: 80 }),
+        (key, sig) => {
+          expect(isSignedBy(key, "bridge-1", body, sig)).toBe(false);
+        },
+      ),
     );
     expect(isSignedBy(new Uint8Array(32).fill(0xff), "bridge-1", body, signature)).toBe(false);
     expect(isSignedBy(anna.publicKey, "bridge-1", body, signature.subarray(1))).toBe(false);

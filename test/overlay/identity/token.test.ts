@@ -62,9 +62,9 @@ describe("a token", () => {
   it("is refused by another overlay, by name", () => {
     const held = parseToken(tokenOf(), WALL_MS);
     const other = pairOf("another authority").publicKey;
-    expect(() => checkToken(held.signed, held.redeemFor(newcomer), newcomer, other, WALL_MS)).toThrow(
-      /"harbour", which is not this one/,
-    );
+    expect(() =>
+      checkToken(held.signed, held.redeemFor(newcomer), newcomer, other, WALL_MS),
+    ).toThrow(/"harbour", which is not this one/);
   });
 
   it("is worth nothing to whoever saw it redeemed", () => {

@@ -1,13 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { compareBytes } from "../../../platform/bytes.ts";
 import { OverlayError } from "../../../overlay/errors.ts";
-import {
-  closestFirst,
-  compareDistance,
-  placeCopies,
-  xorDistance,
-} from "../../../overlay/records/placement.ts";
+import { placeCopies } from "../../../overlay/records/placement.ts";
 import { keyOf } from "./fixture.ts";
 
 const HOSTS = Array.from({ length: 8 }, (_, i) => `host-${i}`);
@@ -59,29 +53,5 @@ describe("placeCopies", () => {
       for (const host of before) if (left.includes(host)) expect(after).toContain(host);
     }
     expect(moved / KEYS.length).toBeCloseTo(2 / 8, 1);
-  });
-});
-
-describe("distance", () => {
-  it("orders as the naive distance does", () => {
-    fc.assert(
-      fc.property(id(), fc.array(id(), { maxLength: 12 }), (target, ids) => {
-        const naive = ids.toSorted((a, b) =>
-          compareBytes(xorDistance(target, a), xorDistance(target, b)),
-        );
-        expect(closestFirst(target, ids)).toEqual(naive);
-      }),
-    );
-  });
-
-  it("is symmetric, and zero only to itself", () => {
-    fc.assert(
-      fc.property(id(), id(), (a, b) => {
-        expect(xorDistance(a, b)).toEqual(xorDistance(b, a));
-        expect(compareDistance(a, a, b)).toBe(
-          compareBytes(a, b) === 0 ? 0 : -xorDistance(a, b).find((x) => x > 0)!,
-        );
-      }),
-    );
   });
 });

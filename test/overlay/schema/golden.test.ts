@@ -1,4 +1,5 @@
 /** Wire bytes written by hand from the protobuf encoding, so that no field number moves unnoticed. */
+/* oxlint-disable no-useless-concat -- one literal for each field */
 import { describe, expect, it } from "vitest";
 import { fromHex, toHex, utf8 } from "../../../platform/bytes.ts";
 import * as messages from "../../../overlay/schema/messages.ts";
@@ -57,12 +58,20 @@ const HELLO =
   "1a0103" + // nonce
   "220104" + // host
   "2a0105" + // overlay
-  "3208" + "0a06" + "0a0162" + "120173" + // membership: chain: body "b", signature "s"
+  "3208" +
+  "0a06" +
+  "0a0162" +
+  "120173" + // membership: chain: body "b", signature "s"
   "3a0107" + // subnet
-  "4206" + "0a0162" + "120173" + // host_set
+  "4206" +
+  "0a0162" +
+  "120173" + // host_set
   "48ac02" + // wall_ms = 300
-  "5212" + CLAIM + // claim, 18 bytes
-  "5a06" + "0a0162" + "120173"; // statement
+  "5212" +
+  CLAIM + // claim, 18 bytes
+  "5a06" +
+  "0a0162" +
+  "120173"; // statement
 
 function both<T>(codec: { encode(m: T): Uint8Array; decode(b: Uint8Array): T }, m: T, hex: string) {
   expect(toHex(codec.encode(m))).toBe(hex);
@@ -117,7 +126,14 @@ describe("the wire form", () => {
         goodForMs: 7,
         membership,
       },
-      "0a0101" + "120102" + "1a016e" + "220161" + "220162" + "2a0163" + "3006" + "3807" +
+      "0a0101" +
+        "120102" +
+        "1a016e" +
+        "220161" +
+        "220162" +
+        "2a0163" +
+        "3006" +
+        "3807" +
         field(8, MEMBERSHIP),
     );
     both(messages.HostSetsCodec, { sets: [signed] }, field(1, SIGNED));
@@ -159,7 +175,14 @@ describe("the wire form", () => {
 
   it("of admission and hand-over", () => {
     const INFO = "0a0101" + "12016e" + "1a0103" + "2001" + "2805" + "3001";
-    const info = { overlay: Uint8Array.of(1), name: "n", secret: three, locked: true, madeMs: 5n, lone: true };
+    const info = {
+      overlay: Uint8Array.of(1),
+      name: "n",
+      secret: three,
+      locked: true,
+      madeMs: 5n,
+      lone: true,
+    };
     both(messages.OverlayInfoCodec, info, INFO);
     both(
       messages.AdmitRequestCodec,
@@ -174,8 +197,7 @@ describe("the wire form", () => {
       contacts: [signed],
     };
     const HANDOVER =
-      "0a0101" + field(2, CLAIM) + field(3, SIGNED) + field(5, INFO) +
-      field(6, SIGNED);
+      "0a0101" + field(2, CLAIM) + field(3, SIGNED) + field(5, INFO) + field(6, SIGNED);
     both(messages.SubnetClaimCodec, hello.claim!, CLAIM);
     both(messages.SubnetHandoverCodec, handover, HANDOVER);
     both(

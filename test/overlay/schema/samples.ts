@@ -71,7 +71,7 @@ function sample<T extends object>(
   bytesMax: number,
   message: T,
 ): Sample {
-  return { name, codec: codec as unknown as Codec<object>, bytesMax, message };
+  return { name, codec, bytesMax, message };
 }
 
 const KIB = 1024;

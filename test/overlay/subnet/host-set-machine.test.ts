@@ -83,7 +83,7 @@ describe("HostSetMachine", () => {
     const machine = started();
     machine.step({ type: "host-up", host: two }, 0);
     run(machine, 100);
-    const heard = (hosts: readonly typeof one[], nowMs: number): void => {
+    const heard = (hosts: readonly (typeof one)[], nowMs: number): void => {
       const version = nextVersion(machine.version, hosts);
       machine.step({ type: "set-heard", version, hosts }, nowMs);
     };

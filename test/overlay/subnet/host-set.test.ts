@@ -55,8 +55,10 @@ describe("checkStatement", () => {
   });
 
   it("refuses a host without its own valid membership", () => {
-    const check = (change: object, wallMs = WALL_MS) => () =>
-      checkStatement(signedStatementOf("anna", change), OVERLAY, wallMs);
+    const check =
+      (change: object, wallMs = WALL_MS) =>
+      () =>
+        checkStatement(signedStatementOf("anna", change), OVERLAY, wallMs);
     expect(check({ membership: null })).toThrow(/chain of 0/);
     expect(check({ membership: membershipOf("bert") })).toThrow(/another's/);
     expect(check({}, WALL_MS + 366 * DAY_MS)).toThrow(/expired/);
@@ -111,7 +113,8 @@ describe("signHostSet and checkHostSet", () => {
 
   it("refuse more hosts than may be announced", () => {
     const signed = signedStatementOf("anna");
-    const many = (count: number) => forge({ statements: Array.from({ length: count }, () => signed) });
+    const many = (count: number) =>
+      forge({ statements: Array.from({ length: count }, () => signed) });
     expect(() => checkHostSet(many(HOSTS_ANNOUNCED_MAX + 1), OVERLAY, WALL_MS)).toThrow(/too many/);
     expect(checkHostSet(many(HOSTS_ANNOUNCED_MAX), OVERLAY, WALL_MS).hosts).toHaveLength(16);
   });

@@ -1,9 +1,5 @@
 /** Signed hosts of a subnet to test with. */
-import {
-  checkStatement,
-  signStatement,
-  type SetHost,
-} from "../../../overlay/subnet/host-set.ts";
+import { checkStatement, signStatement, type SetHost } from "../../../overlay/subnet/host-set.ts";
 import type { HostStatement } from "../../../overlay/schema/messages.ts";
 import { membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
 
@@ -44,4 +40,3 @@ export function plainHost(index: number, sequence = 1): SetHost {
     signed: { body: key, signature: new Uint8Array() },
   };
 }
-

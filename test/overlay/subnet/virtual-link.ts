@@ -177,7 +177,8 @@ export class VirtualLink {
       const member = this.#member(index);
       if (!member.isAlive || (member.set !== undefined && member.set.version >= version)) return;
       member.set = { version, hosts };
-      for (const other of member.channels) this.#send(index, other, () => this.#hear(other, member.set));
+      for (const other of member.channels)
+        this.#send(index, other, () => this.#hear(other, member.set));
       if (this.#trouble.relaysSets) this.#relay(index, { version, hosts });
     });
   }

@@ -1,0 +1,27 @@
+import { describe, expect, it } from "vitest";
+import { EventQueue } from "../../../overlay/io/event-queue.ts";
+
+describe("EventQueue", () => {
+  it("loses nothing between two turns of its reader, and ends with the signal", async () => {
+    const queue = new EventQueue<number>();
+    const stop = new AbortController();
+    queue.push(1);
+    queue.push(2);
+    const heard: number[] = [];
+    const reading = (async () => {
+      for await (const item of queue.read(stop.signal)) {
+        heard.push(item);
+        if (item === 2) setImmediate(() => [3, 4].forEach((one) => queue.push(one)));
+        if (item === 4) setImmediate(() => stop.abort());
+      }
+    })();
+    await reading;
+    expect(heard).toEqual([1, 2, 3, 4]);
+  });
+
+  it("yields nothing to a reader whose signal was aborted before", async () => {
+    const queue = new EventQueue<number>();
+    queue.push(1);
+    for await (const item of queue.read(AbortSignal.abort())) expect(item).toBeUndefined();
+  });
+});
