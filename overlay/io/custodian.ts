@@ -70,15 +70,20 @@ export class Custodian {
     return Promise.all(items.map((item) => this.#store(item, null, false)));
   }
 
-  /** Answers for the whole subnet: own store, siblings by place, then the link. */
-  async get(key: Uint8Array): Promise<Answer> {
+  /**
+   * Answers for the whole subnet: own store, siblings by place, then the link.
+   *
+   * @param isQuick spares the link: for records known to be where they belong
+   */
+  async get(key: Uint8Array, isQuick = false): Promise<Answer> {
     const { clock, self, siblings } = this.#parts;
     const keyHex = toHex(key);
     this.#queries.note(keyHex, clock.monotonicMs());
     const own = this.getInside(key);
     const local: Answer = { items: own, resolvedBy: own.length > 0 ? "local" : "none", host: self };
     if (this.#isComplete(keyHex) || siblings.channels().length === 0) return local;
-    const found = (await this.#askPlaces(key)) ?? (await this.#search(key, keyHex, own));
+    const found =
+      (await this.#askPlaces(key)) ?? (isQuick ? undefined : await this.#search(key, keyHex, own));
     if (found === undefined) return local;
     await this.#keepOnDemand(keyHex, found.items);
     return { ...found, items: [...own, ...found.items] };
@@ -238,7 +243,7 @@ export class Custodian {
 
   async #askSibling(host: string, key: Uint8Array, resolvedBy: ResolvedBy): Promise<Answer> {
     const { siblings } = this.#parts;
-    const body = GetRequestCodec.encode({ key, isInside: true });
+    const body = GetRequestCodec.encode({ key, isInside: true, isQuick: true });
     const answer = await siblings.call(host, CALL.get, body, SIBLING_TIMEOUT_MS);
     return { items: GetResponseCodec.decode(answer).items, resolvedBy, host };
   }

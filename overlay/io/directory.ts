@@ -150,17 +150,18 @@ export class OverlayDirectory implements Directory {
     return { records: fresh.views(), tookMs, path };
   }
 
-  /** A get without the lookup: what the subnets known to be closest have. */
+  /** A get without lookup and multicast: what the subnets known to be closest have in its place. */
   async peek(key: Uint8Array): Promise<GetResult> {
     const { routing, replicas, clock } = this.#parts;
     const startedMs = clock.monotonicMs();
     const known = routing.closestKnown(key, replicas).map((entry) => entry.subnetId);
     const fresh = new FreshRecords(key);
     const path: LookupStep[] = [];
-    await this.#askAll(known, key, ({ step, items }) => {
+    const take = ({ step, items }: Asked): boolean => {
       path.push(step);
       return fresh.addAll(items);
-    });
+    };
+    await this.#askAll(known, key, take, true);
     return { records: fresh.views(), tookMs: clock.monotonicMs() - startedMs, path };
   }
 
@@ -253,6 +254,7 @@ export class OverlayDirectory implements Directory {
     subnets: readonly string[],
     key: Uint8Array,
     take: (asked: Asked) => boolean,
+    isQuick = false,
   ): Promise<boolean> {
     const startedMs = this.#parts.clock.monotonicMs();
     const { promise, resolve } = Promise.withResolvers<boolean>();
@@ -265,7 +267,7 @@ export class OverlayDirectory implements Directory {
     };
     if (waiting === 0) finish();
     for (const subnetId of subnets)
-      void this.#ask(subnetId, key).then((asked) => {
+      void this.#ask(subnetId, key, isQuick).then((asked) => {
         if (isDone) return;
         const isFirst = take(asked) && !hasFound;
         hasFound ||= asked.items.length > 0;
@@ -278,12 +280,12 @@ export class OverlayDirectory implements Directory {
     return promise;
   }
 
-  async #ask(subnetId: string, key: Uint8Array): Promise<Asked> {
+  async #ask(subnetId: string, key: Uint8Array, isQuick: boolean): Promise<Asked> {
     const { clock } = this.#parts;
     const startedMs = clock.monotonicMs();
     const took = (): number => clock.monotonicMs() - startedMs;
     try {
-      const { host, items, resolvedBy } = await this.#askSubnet(subnetId, key);
+      const { host, items, resolvedBy } = await this.#askSubnet(subnetId, key, isQuick);
       const result = items.length > 0 ? "found" : "absent";
       const step = { role: "holder", subnet: subnetId, host, tookMs: took(), result } as const;
       return { subnetId, items, step: { ...step, resolvedBy } };
@@ -301,10 +303,10 @@ export class OverlayDirectory implements Directory {
     }
   }
 
-  async #askSubnet(subnetId: string, key: Uint8Array): Promise<Answer> {
+  async #askSubnet(subnetId: string, key: Uint8Array, isQuick: boolean): Promise<Answer> {
     const { custodian, neighbours, selfSubnet } = this.#parts;
-    if (subnetId === selfSubnet) return custodian.get(key);
-    const body = GetRequestCodec.encode({ key, isInside: false });
+    if (subnetId === selfSubnet) return custodian.get(key, isQuick);
+    const body = GetRequestCodec.encode({ key, isInside: false, isQuick });
     const { host, body: answer } = await neighbours.call(subnetId, CALL.get, body, GET_TIMEOUT_MS);
     return { ...fromGetResponse(GetResponseCodec.decode(answer)), host };
   }

@@ -376,7 +376,8 @@ export class OverlayHost {
       session.book.consider(set);
       session.neighbours.remember(set);
     }
-    session.neighbours.maintain();
+    // Siblings first where there are any: they wait for this host, the others do not.
+    if (hostSet === undefined) session.neighbours.maintain();
     session.mover.pushSoon(isMerge || this.joinedVia === "resumed" ? "all" : "owned");
     const { prefixes = [], gatewayMac = null } = (await fingerprint) ?? {};
     await this.#state.saveSubnet({ seed: key.seed, claim, version, prefixes, gatewayMac });

@@ -18,9 +18,9 @@ import type {
 import { EventQueue } from "./event-queue.ts";
 import { explainOverlay } from "./explain.ts";
 import { OverlayHostStreams } from "./host-streams.ts";
-import { openLinkEar } from "./link-ear.ts";
+import { openLinkEar, type LinkEar } from "./link-ear.ts";
 import { MemberState } from "./member-state.ts";
-import { openState } from "./open-state.ts";
+import { openState, type OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { OverlayHost } from "./overlay-host.ts";
 import { StateDirectory } from "./state.ts";
@@ -32,16 +32,26 @@ import { OverlayError } from "../errors.ts";
  * @throws {OverlayError} when state, port, link or token cannot be had
  */
 export async function startOverlay(options: OverlayOptions, parts: OverlayParts): Promise<Overlay> {
-  const opened = await openState(options, parts);
-  const ear = await openLinkEar(options, parts).catch(async (error: unknown) => {
-    await opened.level.close();
-    throw error;
-  });
-  const { OverlayHost } = await import("./overlay-host.ts");
+  // Side by side: the loading of libp2p, the disk, and the first question on the link.
+  const loading = import("./overlay-host.ts");
+  const [opened, ear] = await bothOrNone(openState(options, parts), openLinkEar(options, parts));
+  const { OverlayHost } = await loading;
   const host = await OverlayHost.start(options, parts, { ...opened, ear });
   const overlay = new RunningOverlay(host);
   declareMetrics(overlay, host);
   return overlay;
+}
+
+/** When one of the two fails, what the other opened is closed again. */
+async function bothOrNone(
+  opening: Promise<OpenedState>,
+  listening: Promise<LinkEar>,
+): Promise<[OpenedState, LinkEar]> {
+  const [opened, ear] = await Promise.allSettled([opening, listening]);
+  if (opened.status === "fulfilled" && ear.status === "fulfilled") return [opened.value, ear.value];
+  if (opened.status === "fulfilled") await opened.value.level.close();
+  if (ear.status === "fulfilled") await ear.value.link.close();
+  return Promise.all([opening, listening]); // rejects with the reason
 }
 
 /**

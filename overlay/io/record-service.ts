@@ -52,9 +52,10 @@ async function serveGet(
   custodian: Custodian,
   { body, isSibling }: RecordCall,
 ): Promise<Uint8Array> {
-  const { key, isInside } = GetRequestCodec.decode(body);
+  const { key, isInside, isQuick } = GetRequestCodec.decode(body);
   if (key.length !== KEY_BYTES)
     throw new OverlayError("ERR_OVERLAY_RECORD", `a key of ${key.length} bytes`);
-  const answer = isSibling && isInside ? custodian.answerInside(key) : await custodian.get(key);
+  const answer =
+    isSibling && isInside ? custodian.answerInside(key) : await custodian.get(key, isQuick);
   return GetResponseCodec.encode(toGetResponse(answer));
 }

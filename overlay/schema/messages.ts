@@ -183,6 +183,7 @@ export interface PutResponse {
 export interface GetRequest {
   key: Uint8Array;
   isInside: boolean;
+  isQuick: boolean;
 }
 
 export interface GetResponse {

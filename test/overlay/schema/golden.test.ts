@@ -220,7 +220,11 @@ describe("the wire form", () => {
       { outcomes: [{ result: 3, floor: 300n, message: "m", copies: 2 }] },
       field(1, "0803" + "10ac02" + "1a016d" + "2002"),
     );
-    both(messages.GetRequestCodec, { key: three, isInside: true }, "0a0103" + "1001");
+    both(
+      messages.GetRequestCodec,
+      { key: three, isInside: true, isQuick: true },
+      "0a0103" + "1001" + "1801",
+    );
     both(
       messages.GetResponseCodec,
       { items, resolvedBy: 2, host: three, tried: 4 },

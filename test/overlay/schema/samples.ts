@@ -151,7 +151,11 @@ export const SAMPLES: readonly Sample[] = [
   sample("PutResponse", messages.PutResponseCodec, FRAME, {
     outcomes: [{ result: 3, floor: U64_MAX, message: "a newer version is known", copies: 2 }],
   }),
-  sample("GetRequest", messages.GetRequestCodec, KIB, { key: key(1), isInside: true }),
+  sample("GetRequest", messages.GetRequestCodec, KIB, {
+    key: key(1),
+    isInside: true,
+    isQuick: true,
+  }),
   sample("GetResponse", messages.GetResponseCodec, FRAME, {
     items,
     resolvedBy: 3,
