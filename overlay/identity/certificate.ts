@@ -49,6 +49,13 @@ export function certifyByHost(
       "ERR_OVERLAY_CERTIFICATE",
       "this host may not admit others; ask a host whose token was made without --no-admit",
     );
+  const isBound = own.linkSubnet.length > 0;
+  if (isBound && !isEqualBytes(own.linkSubnet, request.linkSubnet ?? new Uint8Array()))
+    throw new OverlayError(
+      "ERR_OVERLAY_CERTIFICATE",
+      "this host was admitted on an open link and may not admit beyond it; " +
+        "use the host that made the overlay, or one that joined with a token",
+    );
   const mayAdmit = request.mayAdmit && own.depth + 1 < CHAIN_DEPTH_MAX;
   const leaf = sign(issuer, own.overlay, own.depth + 1, { ...request, mayAdmit });
   return { chain: [leaf, ...membership.chain] };
@@ -83,7 +90,7 @@ export function checkMembership(
     const parent = bodies[i + 1];
     const issuer = parent === undefined ? overlay : parent.host;
     checkOne(body, chain[i]!, { issuer, overlay, depth: chain.length - i, wallMs });
-    if (parent !== undefined && !parent.mayAdmit) throw refused("its issuer may not admit");
+    if (parent !== undefined) checkIssuer(parent, bodies[0]!);
   });
   const leaf = bodies[0]!;
   return {
@@ -123,6 +130,13 @@ function checkOne(body: CertificateBody, signed: Signed, expected: Expected): vo
     throw refused(`it expired on ${day(body.notAfterMs)}; ask an admitting host for a token`);
   if (Number(body.admittedAtMs) > wallMs + CLOCK_SKEW_MAX_MS)
     throw refused(`it is dated ${day(body.admittedAtMs)}, in the future; check both clocks`);
+}
+
+function checkIssuer(issuer: CertificateBody, leaf: CertificateBody): void {
+  if (!issuer.mayAdmit) throw refused("its issuer may not admit");
+  // Who came in by an open link lets others in on that link only, itself under another key too.
+  if (issuer.linkSubnet.length > 0 && !isEqualBytes(issuer.linkSubnet, leaf.linkSubnet))
+    throw refused("its issuer was admitted on an open link, and this reaches beyond it");
 }
 
 function day(ms: bigint): string {

@@ -109,11 +109,11 @@ export class Custodian {
   /**
    * Copies records to siblings.
    *
-   * @returns hosts that have all of them now
+   * @returns hosts that have all of them now, or newer ones
    */
   async copyTo(hosts: readonly string[], items: readonly RecordItem[]): Promise<string[]> {
     const outcomes = await Promise.all(hosts.map((host) => this.#offer(host, items)));
-    return hosts.filter((_, i) => outcomes[i]?.every(isKept) === true);
+    return hosts.filter((_, i) => outcomes[i]?.every(isSettled) === true);
   }
 
   /** A sibling's verdicts, one for each record; `undefined` when it did not answer. */
@@ -157,8 +157,10 @@ export class Custodian {
       return outcome(PUT_RESULT.storage, { message: "no host of the subnet could store it" });
     }
     if (placeInSubnet(record, live) === null) void this.#consolidate(record.key, item);
-    // A host without a copy of its own still tells whoever watches through it.
-    if (own === undefined) this.#parts.watches.publish(record.key, [item], true);
+    // A host without a copy of its own still tells whoever watches through it, and so does the
+    // publisher's own host, which had the record before it was spread.
+    const isOwnPut = from === null && own?.result === PUT_RESULT.duplicate;
+    if (own === undefined || isOwnPut) this.#parts.watches.publish(record.key, [item], true);
     return { ...(own ?? outcome(PUT_RESULT.stored)), copies };
   }
 
@@ -299,6 +301,10 @@ export function toItem(held: HeldRecord, nowMs: number): RecordItem {
 
 export function isKept({ result }: PutOutcome): boolean {
   return result === PUT_RESULT.stored || result === PUT_RESULT.duplicate;
+}
+
+function isSettled(one: PutOutcome): boolean {
+  return isKept(one) || one.result === PUT_RESULT.stale;
 }
 
 function outcome(result: number, given: Partial<PutOutcome> = {}): PutOutcome {

@@ -75,9 +75,16 @@ export interface DirectoryParts {
 type Publication = Omit<RecordFields, "publisher" | "version" | "issuedAtMs" | "delegation">;
 
 interface Asked {
-  readonly subnetId: string;
   readonly step: LookupStep;
   readonly items: readonly RecordItem[];
+}
+
+/** One get under way. */
+interface Search {
+  readonly key: Uint8Array;
+  readonly fresh: FreshRecords;
+  readonly path: LookupStep[];
+  readonly startedMs: number;
 }
 
 export class OverlayDirectory implements Directory {
@@ -119,50 +126,34 @@ export class OverlayDirectory implements Directory {
   }
 
   async get(key: Uint8Array, signal?: AbortSignal): Promise<GetResult> {
-    const { routing, replicas, clock } = this.#parts;
-    const startedMs = clock.monotonicMs();
+    const { routing, replicas } = this.#parts;
+    const search = this.#search(key);
     const known = routing.closestKnown(key, replicas).map((entry) => entry.subnetId);
-    const fresh = new FreshRecords(key);
-    const path: LookupStep[] = [];
-    const take = ({ step, items }: Asked): boolean => {
-      path.push(step);
-      return fresh.addAll(items);
-    };
-    let hasFound = await this.#askAll(known, key, take);
-    if (!hasFound) {
+    if (!(await this.#askAll(known, search, false))) {
       // Nobody known has it: a lookup may know closer subnets.
       const limit = AbortSignal.timeout(LOOKUP_TIMEOUT_MS);
-      const closest = await routing.closest(
-        key,
-        replicas,
-        signal === undefined ? limit : AbortSignal.any([limit, signal]),
-      );
+      const bounded = signal === undefined ? limit : AbortSignal.any([limit, signal]);
+      const closest = await routing.closest(key, replicas, bounded);
       const others = closest.map((entry) => entry.subnetId).filter((id) => !known.includes(id));
-      hasFound = await this.#askAll(others, key, take);
+      await this.#askAll(others, search, false);
     }
-    const tookMs = clock.monotonicMs() - startedMs;
+    const { path } = search;
     if (path.length > 0 && path.every((step) => step.result === "failed"))
       throw new OverlayError(
         "ERR_OVERLAY_UNREACHABLE",
         `no subnet that may hold it answered (${path.at(-1)?.error ?? "no reason"}); ` +
           `"causeway explain" tells more`,
       );
-    return { records: fresh.views(), tookMs, path };
+    return this.#resultOf(search);
   }
 
   /** A get without lookup and multicast: what the subnets known to be closest have in its place. */
   async peek(key: Uint8Array): Promise<GetResult> {
-    const { routing, replicas, clock } = this.#parts;
-    const startedMs = clock.monotonicMs();
+    const { routing, replicas } = this.#parts;
+    const search = this.#search(key);
     const known = routing.closestKnown(key, replicas).map((entry) => entry.subnetId);
-    const fresh = new FreshRecords(key);
-    const path: LookupStep[] = [];
-    const take = ({ step, items }: Asked): boolean => {
-      path.push(step);
-      return fresh.addAll(items);
-    };
-    await this.#askAll(known, key, take, true);
-    return { records: fresh.views(), tookMs: clock.monotonicMs() - startedMs, path };
+    await this.#askAll(known, search, true);
+    return this.#resultOf(search);
   }
 
   watch(key: Uint8Array, signal: AbortSignal): AsyncIterable<WatchEvent> {
@@ -245,17 +236,25 @@ export class OverlayDirectory implements Directory {
     }
   }
 
+  #search(key: Uint8Array): Search {
+    return {
+      key,
+      fresh: new FreshRecords(key),
+      path: [],
+      startedMs: this.#parts.clock.monotonicMs(),
+    };
+  }
+
+  #resultOf({ fresh, path, startedMs }: Search): GetResult {
+    return { records: fresh.views(), path, tookMs: this.#parts.clock.monotonicMs() - startedMs };
+  }
+
   /**
    * Asks subnets side by side; done when all have answered, or shortly after one had records.
    *
    * @returns whether one had
    */
-  #askAll(
-    subnets: readonly string[],
-    key: Uint8Array,
-    take: (asked: Asked) => boolean,
-    isQuick = false,
-  ): Promise<boolean> {
+  #askAll(subnets: readonly string[], search: Search, isQuick: boolean): Promise<boolean> {
     const startedMs = this.#parts.clock.monotonicMs();
     const { promise, resolve } = Promise.withResolvers<boolean>();
     let waiting = subnets.length;
@@ -267,10 +266,11 @@ export class OverlayDirectory implements Directory {
     };
     if (waiting === 0) finish();
     for (const subnetId of subnets)
-      void this.#ask(subnetId, key, isQuick).then((asked) => {
+      void this.#ask(subnetId, search.key, isQuick).then(({ step, items }) => {
         if (isDone) return;
-        const isFirst = take(asked) && !hasFound;
-        hasFound ||= asked.items.length > 0;
+        search.path.push(step);
+        const isFirst = search.fresh.addAll(items) && !hasFound;
+        hasFound ||= isFirst;
         waiting--;
         if (waiting === 0) return finish();
         if (!isFirst) return;
@@ -288,7 +288,7 @@ export class OverlayDirectory implements Directory {
       const { host, items, resolvedBy } = await this.#askSubnet(subnetId, key, isQuick);
       const result = items.length > 0 ? "found" : "absent";
       const step = { role: "holder", subnet: subnetId, host, tookMs: took(), result } as const;
-      return { subnetId, items, step: { ...step, resolvedBy } };
+      return { items, step: { ...step, resolvedBy } };
     } catch (error) {
       const step: LookupStep = {
         role: "holder",
@@ -299,7 +299,7 @@ export class OverlayDirectory implements Directory {
         resolvedBy: "none",
         error: errorMessage(error),
       };
-      return { subnetId, items: [], step };
+      return { items: [], step };
     }
   }
 

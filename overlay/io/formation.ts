@@ -265,7 +265,8 @@ export class Formation {
         contacts,
         (address) => this.#redeemAt(address),
         STAGGER_MS,
-        (error) => toJoinFailure(error) !== "unreachable",
+        // Another contact may redeem what this one may not.
+        (error) => error instanceof OverlayError && error.code === "ERR_OVERLAY_TOKEN",
       );
       this.feed({ type: "redeemed" });
     } catch (error) {

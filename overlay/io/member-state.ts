@@ -137,7 +137,8 @@ export class MemberState {
     if (!this.#mayAdmit())
       throw new OverlayError(
         "ERR_OVERLAY_CERTIFICATE",
-        "this host may not admit others; make the token on a host that may",
+        "this host may not admit others; make the token on the host that made the overlay, or on " +
+          "one that joined with a token",
       );
     await this.lock();
     return createToken(this.hostKey, this.membership, {
@@ -228,8 +229,11 @@ export class MemberState {
     return certifyByHost(this.hostKey, this.membership, full);
   }
 
+  /** Whether this host may admit to the overlay, and not only to its open link. */
   #mayAdmit(): boolean {
-    return this.#required().authoritySeed !== null || readLeaf(this.membership).mayAdmit;
+    if (this.#required().authoritySeed !== null) return true;
+    const { mayAdmit, linkSubnet } = readLeaf(this.membership);
+    return mayAdmit && linkSubnet.length === 0;
   }
 
   #wallMs(): number {

@@ -166,16 +166,24 @@ export class RecordMover {
   }
 
   async #handOverInside(held: readonly HeldRecord[], others: readonly string[]): Promise<void> {
-    const { custodian, clock } = this.#parts;
+    const { clock } = this.#parts;
     const byHost = new Map<string, RecordItem[]>();
     for (const record of held)
       for (const host of placeOnLeave(record.record, others))
         listOf(byHost, host).push(toItem(record, clock.monotonicMs()));
-    await Promise.all(
-      [...byHost].map(async ([host, items]) => {
-        for (const batch of batches(items)) await custodian.copyTo([host], batch);
-      }),
-    );
+    await Promise.all([...byHost].map(([host, items]) => this.#give(host, items, others)));
+  }
+
+  /** To that host, or to the next that takes them. */
+  async #give(
+    host: string,
+    items: readonly RecordItem[],
+    others: readonly string[],
+  ): Promise<void> {
+    const { custodian } = this.#parts;
+    for (const batch of batches(items))
+      for (const taker of [host, ...others.filter((other) => other !== host)])
+        if ((await custodian.copyTo([taker], batch)).length > 0) break;
   }
 
   /** @param isLeaving the own subnet does not count as a holder any more */

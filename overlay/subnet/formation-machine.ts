@@ -65,7 +65,9 @@ const REDEEM_RETRY_MS = 1_000;
 const REDEEM_RETRY_MAX_MS = 30_000;
 const PENDING_RETRY_MS = 15_000;
 const STEP_RETRY_MS = 5_000;
+/** A neighbour that stays another subnet, as one of a foreign overlay does, is met ever more rarely. */
 const MEET_RETRY_MS = 3_000;
+const MEET_RETRY_MAX_MS = 120_000;
 const UNREACHABLE_RETRIES_MAX = 2;
 
 type State =
@@ -92,7 +94,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #wakeAtMs = Infinity;
   readonly #peers = new Map<string, FormationPeer>();
   readonly #failures = new Map<string, { failure: JoinFailure; count: number }>();
-  readonly #metAtMs = new Map<string, number>();
+  readonly #met = new Map<string, { readonly nextAtMs: number; readonly delayMs: number }>();
   #redeemRetryMs = REDEEM_RETRY_MS;
   #subnetTag = "";
   #mayResume: boolean;
@@ -121,11 +123,14 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
       case "link-changed":
         return this.#becomeListening(nowMs);
       case "peer":
+        if (this.#peers.get(event.peer.tag)?.subnetTag !== event.peer.subnetTag)
+          this.#met.delete(event.peer.tag);
         this.#peers.set(event.peer.tag, event.peer);
         this.#failures.delete(event.peer.tag);
         return this.#onPeer(event.peer, nowMs);
       case "peer-gone":
         this.#peers.delete(event.tag);
+        this.#met.delete(event.tag);
         return [];
       case "settled":
         return this.#becomeMember(event.overlayTag, event.subnetTag, nowMs);
@@ -186,13 +191,18 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   /** Another subnet or overlay on our own link: see which of the two yields. */
   #meet(peer: FormationPeer, nowMs: number): readonly FormationAction[] {
     if (peer.subnetTag === "" || peer.subnetTag === this.#subnetTag) return [];
-    if (nowMs - (this.#metAtMs.get(peer.tag) ?? -Infinity) < MEET_RETRY_MS) {
-      this.#wakeAtMs = Math.min(this.#wakeAtMs, nowMs + MEET_RETRY_MS);
+    if (this.#failures.get(peer.tag)?.failure === "refused") return [];
+    const met = this.#met.get(peer.tag);
+    if (met !== undefined && nowMs < met.nextAtMs) {
+      this.#wakeAtMs = Math.min(this.#wakeAtMs, met.nextAtMs);
       return [];
     }
-    if (this.#failures.get(peer.tag)?.failure === "refused") return [];
-    this.#metAtMs.set(peer.tag, nowMs);
-    this.#wakeAtMs = Math.min(this.#wakeAtMs, nowMs + MEET_RETRY_MS);
+    const delayMs = Math.min(
+      MEET_RETRY_MAX_MS,
+      met === undefined ? MEET_RETRY_MS : 2 * met.delayMs,
+    );
+    this.#met.set(peer.tag, { nextAtMs: nowMs + delayMs, delayMs });
+    this.#wakeAtMs = Math.min(this.#wakeAtMs, nowMs + delayMs);
     return [{ type: "meet", tag: peer.tag }];
   }
 

@@ -26,6 +26,8 @@ export const HOSTS_ANNOUNCED_MAX = 16;
 const ADDRESSES_MAX = 8;
 const NAME_BYTES_MAX = 64;
 const COUNTER_SHIFT = 16n;
+/** A change every millisecond for thirty years; beyond it lies only mischief. */
+const COUNTER_MAX = 2n ** 40n;
 
 /** One live host, its statement checked. */
 export interface SetHost {
@@ -145,6 +147,7 @@ export function checkHostSet(signed: Signed, overlay: Uint8Array, wallMs: number
   if (body.subnet.length !== KEY_BYTES) throw refused("the subnet's key is not 32 bytes");
   if (!isSignedBy(body.subnet, HOST_SET_DOMAIN, signed.body, signed.signature))
     throw refused("the subnet's signature does not verify");
+  if (body.version >> COUNTER_SHIFT > COUNTER_MAX) throw refused("its version is absurd");
   if (body.statements.length > HOSTS_ANNOUNCED_MAX) throw refused("it names too many hosts");
   const hosts = body.statements.map((statement) => checkStatement(statement, overlay, wallMs));
   if (hosts.some((host) => !isEqualBytes(host.subnet, body.subnet)))

@@ -137,6 +137,30 @@ describe("checkMembership", () => {
     expect(checked.linkSubnet).toEqual(Buffer.from(subnet));
   });
 
+  it("lets a host of an open link admit others to that link only, and no key of its own beyond", () => {
+    const subnet = pairOf("a subnet").publicKey;
+    const guest = membershipOf("guest", { linkSubnet: subnet });
+    const friend = membershipOf("friend", { linkSubnet: subnet, by: ["guest", guest] });
+    expect(refusal(friend)).toBe("accepted");
+    expect(() => membershipOf("friend", { by: ["guest", guest] })).toThrow(/open link/);
+    // A guest with a program of its own signs what ours would not.
+    const body = CertificateBodyCodec.encode({
+      ...readLeaf(friend),
+      linkSubnet: new Uint8Array(),
+    });
+    const signature = pairOf("guest").sign(CERTIFICATE_DOMAIN, body);
+    expect(refusal({ chain: [{ body, signature }, ...guest.chain] })).toMatch(/reaches beyond/);
+  });
+
+  it("refuses a depth that is not the place in the chain, though its issuer signed it", () => {
+    const leaf = readLeaf(membershipOf("anna"));
+    for (const depth of [0, 2, 4]) {
+      const body = CertificateBodyCodec.encode({ ...leaf, depth });
+      const signature = pairOf("authority").sign(CERTIFICATE_DOMAIN, body);
+      expect(refusal({ chain: [{ body, signature }] })).toMatch(/depth \d where 1 is due/);
+    }
+  });
+
   it("refuses a host key that is no key", () => {
     const body = CertificateBodyCodec.encode({
       ...readLeaf(membershipOf("anna")),

@@ -89,6 +89,7 @@ describe("ChannelPool", () => {
   it("says goodbye when it closes, and takes nobody in afterwards", async () => {
     const [anna, bert] = await Promise.all([startPeer("anna"), startPeer("bert")]);
     await dial(anna, bert);
+    await until("open there too", () => bert.opened.length === 1);
     await bert.pool.close();
     await until("told", () => anna.closed.length === 1);
     expect(anna.closed[0]).toBe("the peer said: going away");

@@ -160,6 +160,25 @@ describe("watch", () => {
       expect(events).toEqual(["put first", "put second", "remove 3"]);
   });
 
+  it("tells of a put that another host of the subnet took in and keeps to itself", async () => {
+    const [anna, bert, cora] = await startSite("quay", ["anna", "bert", "cora"]);
+    const key = keyOf("printer");
+    const stop = new AbortController();
+    const heard = { anna: [] as string[], bert: [] as string[] };
+    const watch = async (host: SiteHost, words: string[]): Promise<void> => {
+      for await (const event of host.directory.watch(key, stop.signal)) words.push(inWords(event));
+    };
+    const watching = [watch(anna!, heard.anna), watch(bert!, heard.bert)];
+    await sleep(100); // its siblings know of its interest
+    await anna!.directory.put(key, utf8("anna's"), { copies: { type: "one" } });
+    await cora!.directory.put(key, utf8("cora's"), { copies: { type: "one" } });
+    await until("both", () => heard.anna.length >= 2 && heard.bert.length >= 2);
+    stop.abort();
+    await Promise.all(watching);
+    const both = ["put anna's", "put cora's"];
+    expect(heard).toEqual({ anna: both, bert: both });
+  });
+
   it("tells that a record has expired", async () => {
     const [anna] = await startSite("quay", ["anna"]);
     const key = keyOf("short");
