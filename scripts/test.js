@@ -19,6 +19,8 @@ const STAGES = {
   format: { type: "check", args: ["npx", "prettier", "--check", "--log-level=warn", "."] },
   types: { type: "check", args: ["npx", "tsc"] },
   lint: { type: "check", args: ["npx", ...OXLINT, "--deny-warnings"] },
+  // What `bin/causeway up` runs, and so what the system tests are to test.
+  bundle: { type: "check", args: ["node", "scripts/bundle.js"] },
   unit: {
     type: "tests",
     args: ["npx", "vitest", "run", "--exclude=test/system/**", "--exclude=test/long/**"],
@@ -35,7 +37,8 @@ const STAGES = {
 
 function stagesFor(args) {
   if (args.includes("--checks")) return ["format", "types", "lint"];
-  return args.includes("--long") ? ["long"] : ["format", "types", "lint", "unit", "system"];
+  if (args.includes("--long")) return ["bundle", "long"];
+  return ["format", "types", "lint", "bundle", "unit", "system"];
 }
 
 function run(args) {
