@@ -1,0 +1,125 @@
+/** Runs the sections of a benchmark one after the other and says what came out. */
+import { writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { ConfigError, errorMessage } from "../../platform/errors.ts";
+import type { CommandIo } from "../cli/command.ts";
+import { nearestNames } from "../nearest.ts";
+import { drawChart } from "./chart.ts";
+import { BenchError } from "./errors.ts";
+import { createFigure, type BenchRun, type Section, type SectionResult } from "./figure.ts";
+import { OVERLAY_SECTIONS } from "./overlay/sections.ts";
+import { reportLines, reportObject } from "./report.ts";
+
+export interface BenchOptions {
+  /** Names of the sections, comma-separated; absent for all. */
+  readonly only: string | undefined;
+  readonly isQuick: boolean;
+  readonly isJson: boolean;
+  /** Picture to write. */
+  readonly svgFile: string | undefined;
+}
+
+const STOPPED_STATUS = 130;
+
+/** @returns the exit status: 0 when every figure passes, 1 when not, 130 when stopped by ^C */
+export async function runOverlayBench(options: BenchOptions, io: CommandIo): Promise<number> {
+  const { only, isQuick, isJson, svgFile, ...rest } = options;
+  rest satisfies Record<string, never>;
+  const sections = pickSections(only);
+  const ending = new AbortController();
+  const stop = (): void =>
+    ending.abort(new BenchError("ERR_BENCH_STOPPED", "stopped; taking the lab away"));
+  process.on("SIGINT", stop).on("SIGTERM", stop);
+  const startedAt = new Date();
+  try {
+    const result = await runSections(sections, isQuick, ending.signal, io);
+    if (ending.signal.aborted) return STOPPED_STATUS;
+    publish(result, startedAt, { isQuick, isJson, svgFile }, io);
+    return result.figures.every(({ isPassed }) => isPassed) ? 0 : 1;
+  } finally {
+    process.off("SIGINT", stop).off("SIGTERM", stop);
+  }
+}
+
+/** @throws {ConfigError} for a name that no section has */
+function pickSections(only: string | undefined): readonly Section[] {
+  if (only === undefined) return OVERLAY_SECTIONS;
+  const names = OVERLAY_SECTIONS.map(({ name }) => name);
+  return only.split(",").map((name) => {
+    const section = OVERLAY_SECTIONS.find((one) => one.name === name);
+    if (section !== undefined) return section;
+    const near = nearestNames(name, names);
+    throw new ConfigError(
+      "--only",
+      `no section "${name}"; ${near.length > 0 ? `did you mean ${near[0]}?` : names.join(", ")}`,
+    );
+  });
+}
+
+async function runSections(
+  sections: readonly Section[],
+  isQuick: boolean,
+  signal: AbortSignal,
+  io: CommandIo,
+): Promise<SectionResult> {
+  const figures = [];
+  const tables = [];
+  const startedMs = performance.now();
+  for (const [i, section] of sections.entries()) {
+    const progress = (line: string): void => {
+      const seconds = Math.round((performance.now() - startedMs) / 1000);
+      io.stderr(`[${i + 1}/${sections.length} ${section.name} ${seconds} s] ${line}`);
+    };
+    progress(section.summary);
+    try {
+      const result = await section.run({ isQuick, signal, progress } satisfies BenchRun);
+      figures.push(...result.figures);
+      tables.push(...result.tables);
+    } catch (error) {
+      progress(errorMessage(error));
+      if (signal.aborted) break;
+      figures.push(unmeasured(section, error));
+    }
+  }
+  return { figures, tables };
+}
+
+/** A section that cannot be measured is a failure, not a gap. */
+function unmeasured({ name }: Section, error: unknown) {
+  const note = errorMessage(error);
+  return createFigure({
+    section: name,
+    name: "could not be measured",
+    unit: "count",
+    bar: 0,
+    measured: Infinity,
+    n: 0,
+    note,
+  });
+}
+
+function publish(
+  result: SectionResult,
+  startedAt: Date,
+  { isQuick, isJson, svgFile }: Omit<BenchOptions, "only">,
+  io: CommandIo,
+): void {
+  const machine = {
+    processors: cpus().length,
+    model: cpus()[0]?.model ?? "unknown",
+    memoryMb: Math.round(totalmem() / 2 ** 20),
+    kernel: release(),
+    node: process.version,
+  };
+  const day = startedAt.toISOString();
+  if (svgFile !== undefined) {
+    const title = `causeway bench overlay, ${day.slice(0, 10)}, ${machine.processors} processors`;
+    writeFileSync(svgFile, drawChart(title, result.figures));
+    io.stderr(`picture written to ${svgFile}`);
+  }
+  const about = { startedAt: day, isQuick, machine };
+  if (isJson) return io.stdout(JSON.stringify(reportObject("overlay", about, result)));
+  for (const line of reportLines(result)) io.stdout(line);
+  const failed = result.figures.filter(({ isPassed }) => !isPassed).length;
+  io.stdout(`${result.figures.length - failed} passed, ${failed} failed`);
+}

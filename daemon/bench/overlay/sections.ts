@@ -1,0 +1,23 @@
+/** All sections of `causeway bench overlay`, in the order they run. */
+import type { Section } from "../figure.ts";
+import { runCli } from "./cli.ts";
+import { runCrash } from "./crash.ts";
+import { runIdle } from "./idle.ts";
+import { runJoin } from "./join.ts";
+import { runLookup } from "./lookup.ts";
+import { runMass } from "./mass.ts";
+import { runMerge } from "./merge.ts";
+import { runPolicies } from "./policies.ts";
+import { runWatch } from "./watch.ts";
+
+export const OVERLAY_SECTIONS: readonly Section[] = [
+  { name: "join", summary: "how soon a new host is part of the overlay", run: runJoin },
+  { name: "mass", summary: "twenty subnets started at once", run: runMass },
+  { name: "lookup", summary: "put anywhere, get everywhere, against ping", run: runLookup },
+  { name: "watch", summary: "how soon a watcher hears of a change", run: runWatch },
+  { name: "crash", summary: "what crashes and leaves lose", run: runCrash },
+  { name: "policies", summary: "what each copy policy costs", run: runPolicies },
+  { name: "merge", summary: "races, and links cut and healed", run: runMerge },
+  { name: "idle", summary: "what idle daemons cost", run: runIdle },
+  { name: "cli", summary: "what a command costs against a bare node", run: runCli },
+];
