@@ -1,5 +1,6 @@
 /** `ADDRESS:PORT`, the form in which addresses stand in statements, tokens and output. */
 import { WireError } from "../platform/errors.ts";
+import { parseAddress as parseIp } from "./link/address.ts";
 
 export interface Address {
   readonly family: 4 | 6;
@@ -15,7 +16,8 @@ export function parseAddress(text: string): Address {
   const match = IPV4.exec(text) ?? IPV6.exec(text);
   const port = Number(match?.[2]);
   const host = match?.[1];
-  if (host === undefined || !(port >= 1 && port <= 65535))
+  const isAddress = host !== undefined && parseIp(host) !== undefined;
+  if (!isAddress || !(port >= 1 && port <= 65535))
     throw new WireError(`"${text.slice(0, 60)}" is not ADDRESS:PORT`);
   return { family: host.includes(":") ? 6 : 4, host, port };
 }

@@ -15,6 +15,7 @@ export const WIRE_VERSION = 1;
 export const WIRE_VERSION_MIN = 1;
 export const NONCE_BYTES = 32;
 const PROOF_DOMAIN = "causeway-hello-1";
+const SUBNET_PROOF_DOMAIN = "causeway-sibling-1";
 
 /** Both ends of a connection as one of them sees it. */
 export interface ConnectionEnds {
@@ -29,6 +30,23 @@ export function proveHello(host: KeyPair, ends: ConnectionEnds): Uint8Array {
     PROOF_DOMAIN,
     transcript(ends.ownNonce, ends.peerNonce, ends.ownPeerId, ends.peerPeerId),
   );
+}
+
+/** Proof that the sender holds the key of the subnet that its hello names. */
+export function proveSubnet(subnet: KeyPair, ends: ConnectionEnds): Uint8Array {
+  return subnet.sign(
+    SUBNET_PROOF_DOMAIN,
+    transcript(ends.ownNonce, ends.peerNonce, ends.ownPeerId, ends.peerPeerId),
+  );
+}
+
+export function isSubnetProven(
+  subnet: Uint8Array,
+  ends: ConnectionEnds,
+  proof: Uint8Array,
+): boolean {
+  const body = transcript(ends.peerNonce, ends.ownNonce, ends.peerPeerId, ends.ownPeerId);
+  return isSignedBy(subnet, SUBNET_PROOF_DOMAIN, body, proof);
 }
 
 export function isProven(peerHost: Uint8Array, ends: ConnectionEnds, proof: Uint8Array): boolean {
@@ -71,7 +89,9 @@ export function checkHello(
   const membership = checkMembership(hello.membership, overlay, wallMs);
   if (!isEqualBytes(membership.host, hello.host))
     throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "the certificate is another host's");
-  if (membership.linkSubnet !== null && !isEqualBytes(membership.linkSubnet, hello.subnet))
+  // Without a subnet, as after a restart, it may ask to be taken back and nothing else.
+  const bound = hello.subnet.length > 0 ? membership.linkSubnet : null;
+  if (bound !== null && !isEqualBytes(bound, hello.subnet))
     throw new OverlayError(
       "ERR_OVERLAY_CERTIFICATE",
       "the peer was admitted on an open link and holds no membership beyond it; give it a token",

@@ -12,11 +12,13 @@ import {
   type Signed,
   type SubnetHandover,
 } from "../schema/messages.ts";
-import type { MemberState } from "./member-state.ts";
+import { fittingSets } from "../subnet/host-set.ts";
+import type { MemberState, TokenUses } from "./member-state.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import type { SubnetSession } from "./session.ts";
 
 const CONTACTS_SENT_MAX = 16;
+const CONTACTS_BYTES_MAX = 96 * 1024;
 
 export interface AdmissionParts {
   readonly members: MemberState;
@@ -24,6 +26,7 @@ export interface AdmissionParts {
   readonly log: Logger;
   session(): SubnetSession | undefined;
   isOnLink(channel: PeerChannel): boolean;
+  readonly uses: TokenUses;
 }
 
 export class AdmissionDesk {
@@ -44,6 +47,7 @@ export class AdmissionDesk {
       isOnLink,
       subnet: session === undefined ? undefined : fromBase32(session.subnetId),
       directory: session?.directory,
+      uses: this.#parts.uses,
     });
     log.info("host admitted", { host: channel.hostId, byToken: request.token !== null });
     const wantsSubnet = request.wantsSubnet && isOnLink && session !== undefined;
@@ -71,11 +75,12 @@ export class AdmissionDesk {
         "a subnet's key goes to hosts of its link only",
       );
     return {
-      seed: session.seed,
+      seed: session.key.seed,
       claim: session.claim,
       hostSet: session.hostSet?.signed ?? null,
       overlay: members.info,
       contacts: this.#contacts(),
+      membership: members.renewForLink(channel.greeting, session.key.publicKey),
     };
   }
 
@@ -86,6 +91,6 @@ export class AdmissionDesk {
     const others = session.book.all().filter((set) => set.hosts.length > 0);
     const sets = this.#parts.random.shuffle(others).slice(0, CONTACTS_SENT_MAX);
     const own = session.hostSet === undefined ? [] : [session.hostSet];
-    return [...own, ...sets].map((set) => set.signed);
+    return fittingSets([...own, ...sets], CONTACTS_BYTES_MAX);
   }
 }

@@ -11,9 +11,13 @@ export interface Answer {
   readonly host: string;
 }
 
+/** Records in one answer take at most so much, so that it fits a frame with room to spare. */
+const ITEMS_BYTES_MAX = 200 * 1024;
+const ITEM_OVERHEAD_BYTES = 16;
+
 export function toGetResponse(answer: Answer): GetResponse {
   const resolvedBy = { local: 1, sibling: 2, multicast: 3, none: 4 }[answer.resolvedBy];
-  return { items: [...answer.items], resolvedBy, host: fromBase32(answer.host), tried: 0 };
+  return { items: fitting(answer.items), resolvedBy, host: fromBase32(answer.host), tried: 0 };
 }
 
 /** The other way, from the wire. */
@@ -24,4 +28,10 @@ export function fromGetResponse(response: GetResponse): Answer {
     resolvedBy: names[response.resolvedBy] ?? "none",
     host: toBase32(response.host),
   };
+}
+
+/** As many as one answer holds; a key with more than that is cut off here. */
+function fitting(items: readonly RecordItem[]): RecordItem[] {
+  let left = ITEMS_BYTES_MAX;
+  return items.filter(({ record }) => (left -= record.length + ITEM_OVERHEAD_BYTES) >= 0);
 }

@@ -51,6 +51,8 @@ export class Custodian {
   readonly #parts: CustodianParts;
   readonly #misses = new Map<string, number>();
   readonly #queries = new QueryMeter();
+  readonly #storing = new Set<Promise<unknown>>();
+  #isLeaving = false;
 
   constructor(parts: CustodianParts) {
     this.#parts = parts;
@@ -60,14 +62,31 @@ export class Custodian {
    * Takes records in for the whole subnet; acknowledged once its copies are stored.
    *
    * @param from subnet that brings them; `null`: a host of our own
+   * @throws {OverlayError} ERR_OVERLAY_NOT_JOINED once this host is about to leave
    */
   async put(items: readonly RecordItem[], from: string | null): Promise<PutOutcome[]> {
+    if (this.#isLeaving) throw leaving();
     return Promise.all(items.map((item) => this.#putOne(item, from)));
   }
 
-  /** A sibling's copy: stored here and nowhere else. */
+  /**
+   * A sibling's copy: stored here and nowhere else.
+   *
+   * @throws {OverlayError} ERR_OVERLAY_NOT_JOINED once this host is about to leave
+   */
   async putInside(items: readonly RecordItem[]): Promise<PutOutcome[]> {
+    if (this.#isLeaving) throw leaving();
     return Promise.all(items.map((item) => this.#store(item, null, false)));
+  }
+
+  /**
+   * From here on no record is taken in; resolves once those under way are stored or refused.
+   *
+   * What is acknowledged is then in the store, to be handed over.
+   */
+  async leave(): Promise<void> {
+    this.#isLeaving = true;
+    await Promise.all(this.#storing);
   }
 
   /**
@@ -112,12 +131,12 @@ export class Custodian {
    * @returns hosts that have all of them now, or newer ones
    */
   async copyTo(hosts: readonly string[], items: readonly RecordItem[]): Promise<string[]> {
-    const outcomes = await Promise.all(hosts.map((host) => this.#offer(host, items)));
+    const outcomes = await Promise.all(hosts.map((host) => this.offer(host, items)));
     return hosts.filter((_, i) => outcomes[i]?.every(isSettled) === true);
   }
 
   /** A sibling's verdicts, one for each record; `undefined` when it did not answer. */
-  async #offer(host: string, items: readonly RecordItem[]): Promise<PutOutcome[] | undefined> {
+  async offer(host: string, items: readonly RecordItem[]): Promise<PutOutcome[] | undefined> {
     const { siblings, log } = this.#parts;
     const body = PutRequestCodec.encode({ items: [...items], isRepair: false, isInside: true });
     try {
@@ -144,7 +163,7 @@ export class Custodian {
     const others = placed.filter((host) => host !== self);
     const [own, offered] = await Promise.all([
       placed.includes(self) ? this.#store(item, from, true) : undefined,
-      Promise.all(others.map((host) => this.#offer(host, [item]))),
+      Promise.all(others.map((host) => this.offer(host, [item]))),
     ]);
     if (own !== undefined && !isKept(own)) return own;
     const verdicts = offered.flatMap((outcomes) => outcomes?.slice(0, 1) ?? []);
@@ -205,8 +224,19 @@ export class Custodian {
   }
 
   async #store(item: RecordItem, from: string | null, isEntry: boolean): Promise<PutOutcome> {
+    const storing = this.#storeNow(item, from, isEntry);
+    this.#storing.add(storing);
+    try {
+      return await storing;
+    } finally {
+      this.#storing.delete(storing);
+    }
+  }
+
+  async #storeNow(item: RecordItem, from: string | null, isEntry: boolean): Promise<PutOutcome> {
     const { records, clock, watches } = this.#parts;
     try {
+      if (this.#isLeaving) throw leaving();
       const record = decodeRecord(item.record);
       if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
       const offer = { record, remainingMs: item.remainingMs, from, isOwned: false };
@@ -247,7 +277,7 @@ export class Custodian {
     const { siblings } = this.#parts;
     const body = GetRequestCodec.encode({ key, isInside: true, isQuick: true });
     const answer = await siblings.call(host, CALL.get, body, SIBLING_TIMEOUT_MS);
-    return { items: GetResponseCodec.decode(answer).items, resolvedBy, host };
+    return { items: GetResponseCodec.decode(answer).items.filter(isRecord), resolvedBy, host };
   }
 
   /** `demand`: a host that is asked often for what it lacks keeps a copy. */
@@ -263,14 +293,15 @@ export class Custodian {
 
   /**
    * Whether this host has all that the subnet has of a key: it is one of the key's places, or the
-   * host that such records come to. What it merely published itself tells nothing of others.
+   * host that such records come to. What it merely published itself, or keeps until it is moved,
+   * tells nothing of others.
    */
   #isComplete(keyHex: string): boolean {
     const { records, clock, self, hosts } = this.#parts;
     const held = records.store.getWithTombstones(keyHex, clock.monotonicMs());
-    return held.some(({ record, isOwned }) => {
+    return held.some(({ record }) => {
       const place = placeInSubnet(record, hosts());
-      return !isOwned || place === null || place.includes(self);
+      return place === null || place.includes(self);
     });
   }
 
@@ -303,7 +334,20 @@ export function isKept({ result }: PutOutcome): boolean {
   return result === PUT_RESULT.stored || result === PUT_RESULT.duplicate;
 }
 
-function isSettled(one: PutOutcome): boolean {
+function isRecord({ record }: RecordItem): boolean {
+  try {
+    return verifyRecord(decodeRecord(record));
+  } catch {
+    return false;
+  }
+}
+
+function leaving(): OverlayError {
+  return new OverlayError("ERR_OVERLAY_NOT_JOINED", "this host is leaving its subnet");
+}
+
+/** The taker has it, or something newer. */
+export function isSettled(one: PutOutcome): boolean {
   return isKept(one) || one.result === PUT_RESULT.stale;
 }
 

@@ -43,6 +43,7 @@ import { isKept, type Custodian } from "./custodian.ts";
 import { FreshRecords } from "./fresh-records.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
+import type { WatchFeed } from "./watch-feed.ts";
 import type { Watcher } from "./watcher.ts";
 
 const PUT_TIMEOUT_MS = 4_000;
@@ -103,26 +104,25 @@ export class OverlayDirectory implements Directory {
   ): Promise<PutResult> {
     const { ttlMs, slot, copies, ...rest } = { ...PUT_DEFAULTS, ...options };
     rest satisfies Record<string, never>;
-    return this.#publish({ key, value, slot, policy: copies, lifetimeMs: ttlMs, isRemoved: false });
+    const { publicKey: publisher } = this.#parts.hostKey;
+    const slotId = slotIdOf({ key, publisher, slot } as RecordFields);
+    const given = { key, value, slot, policy: copies, lifetimeMs: ttlMs, isRemoved: false };
+    return this.#inTurn(slotId, () => this.#publish(given, slotId));
   }
 
   async remove(key: Uint8Array, slot = ""): Promise<boolean> {
     const { records, clock, hostKey } = this.#parts;
     const slotId = slotIdOf({ key, publisher: hostKey.publicKey, slot } as RecordFields);
-    const held = records.store.getSlot(slotId);
-    const nowMs = clock.monotonicMs();
-    if (held === undefined || held.record.isRemoved || held.deadlineMs <= nowMs) return false;
-    const lifetimeMs = Math.max(TOMBSTONE_MIN_MS, remainingMs(held, nowMs), LIFETIME_MIN_MS);
-    const { policy } = held.record;
-    await this.#publish({
-      key,
-      value: new Uint8Array(),
-      slot,
-      policy,
-      lifetimeMs,
-      isRemoved: true,
+    const value = new Uint8Array();
+    return this.#inTurn(slotId, async () => {
+      const held = records.store.getSlot(slotId);
+      const nowMs = clock.monotonicMs();
+      if (held === undefined || held.record.isRemoved || held.deadlineMs <= nowMs) return false;
+      const lifetimeMs = Math.max(TOMBSTONE_MIN_MS, remainingMs(held, nowMs), LIFETIME_MIN_MS);
+      const { policy } = held.record;
+      await this.#publish({ key, value, slot, policy, lifetimeMs, isRemoved: true }, slotId);
+      return true;
     });
-    return true;
   }
 
   async get(key: Uint8Array, signal?: AbortSignal): Promise<GetResult> {
@@ -156,14 +156,15 @@ export class OverlayDirectory implements Directory {
     return this.#resultOf(search);
   }
 
-  watch(key: Uint8Array, signal: AbortSignal): AsyncIterable<WatchEvent> {
-    return this.#parts.watcher.watch(key, signal);
+  /** @param feed goes on after this host's time in the subnet, with another session's directory */
+  watch(key: Uint8Array, signal: AbortSignal, feed?: WatchFeed): AsyncGenerator<WatchEvent> {
+    return this.#parts.watcher.watch(key, signal, feed);
   }
 
-  async #publish(given: Publication): Promise<PutResult> {
-    const slotId = slotIdOf({ ...given, publisher: this.#parts.hostKey.publicKey } as RecordFields);
+  /** One after the other for each slot. */
+  async #inTurn<T>(slotId: string, work: () => Promise<T>): Promise<T> {
     const earlier = this.#publishing.get(slotId) ?? Promise.resolve();
-    const result = earlier.then(() => this.#publishNow(given, slotId));
+    const result = earlier.then(work);
     const settled = result.catch(() => {}); // the caller has the error
     this.#publishing.set(slotId, settled);
     try {
@@ -173,7 +174,7 @@ export class OverlayDirectory implements Directory {
     }
   }
 
-  async #publishNow(given: Publication, slotId: string): Promise<PutResult> {
+  async #publish(given: Publication, slotId: string): Promise<PutResult> {
     const { clock, hostKey, records } = this.#parts;
     const startedMs = clock.monotonicMs();
     const publisher = hostKey.publicKey;
@@ -186,6 +187,7 @@ export class OverlayDirectory implements Directory {
       const tookMs = clock.monotonicMs() - startedMs;
       if (floor >= version && attempt === 0) version = floor + 1n;
       else if (storedOn.length > 0) return { version, storedOn, tookMs };
+      // It may be stored all the same, its answer lost: the own copy stays, for a removal.
       else throw putFailed(problems);
     }
   }

@@ -8,7 +8,7 @@ export class EventQueue<T> {
     this.#wake();
   }
 
-  /** Yields until `signal` aborts; what is queued then is dropped. */
+  /** Yields until `signal` aborts; what is queued then waits for the next reader. */
   async *read(signal: AbortSignal): AsyncGenerator<T> {
     const onAbort = (): void => this.#wake();
     signal.addEventListener("abort", onAbort);

@@ -26,13 +26,13 @@ import {
   FormationMachine,
   type FormationAction,
   type FormationEvent,
-  type JoinFailure,
 } from "../subnet/formation-machine.ts";
 import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
 import type { JoinedVia } from "../types.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import type { LinkFingerprint } from "./interfaces.ts";
 import type { MemberState } from "./member-state.ts";
+import { toJoinFailure } from "./join-failure.ts";
 import { CALL } from "./methods.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { PeerChannel } from "./peer-channel.ts";
@@ -163,7 +163,8 @@ export class Formation {
       } catch (error) {
         this.trouble = errorMessage(error);
         this.#with.parts.log.error("formation step failed", { reason: errorMessage(error) });
-        this.feed({ type: "step-failed" });
+        const hasSubnet = this.#with.session() !== undefined;
+        this.feed({ type: "step-failed", hasSubnet });
       }
     });
   }
@@ -189,10 +190,8 @@ export class Formation {
       const body = await channel.call(CALL.adopt, new Uint8Array(), JOIN_TIMEOUT_MS);
       return this.#adopt(SubnetHandoverCodec.decode(body), via);
     }
-    const response = await this.#askAdmission(channel, true, yieldsOverlay);
-    if (response.subnet === null)
-      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted, but not to its subnet");
-    await this.#adopt(response.subnet, via);
+    const { subnet } = await this.#askAdmission(channel, true, yieldsOverlay);
+    await this.#adopt(subnet!, via);
   }
 
   /** Another subnet on our link: whoever's claim yields joins the other's. */
@@ -215,7 +214,13 @@ export class Formation {
       const failure = toJoinFailure(error);
       parts.log.debug("met, and stayed apart", { tag, reason: errorMessage(error) });
       if (failure !== "unreachable") this.feed({ type: "join-failed", tag, failure });
+      this.#checkSubnet();
     }
+  }
+
+  /** A change of subnet that broke off half way leaves none: look for one anew. */
+  #checkSubnet(): void {
+    if (this.#with.session() === undefined) this.feed({ type: "step-failed", hasSubnet: false });
   }
 
   async #adopt(handover: SubnetHandover, via: JoinedVia): Promise<void> {
@@ -226,6 +231,8 @@ export class Formation {
     checkClaim(claim);
     if (!isEqualBytes(key.publicKey, claim.subnet))
       throw new OverlayError("ERR_OVERLAY_REFUSED", "a hand-over whose key and claim differ");
+    if (handover.membership !== null && overlay !== null)
+      await this.#with.members.accept(overlay, handover.membership);
     if (overlay?.locked === true) await this.#with.members.lock();
     const hostSet = this.#check(handover.hostSet);
     const contacts = this.#checkAll(handover.contacts);
@@ -239,8 +246,15 @@ export class Formation {
     wantsSubnet: boolean,
     yieldsOverlay: boolean,
   ): Promise<AdmitResponse> {
-    const { members, state, token } = this.#with;
+    const { members, state, token, parts } = this.#with;
+    const theirs = channel.peerHello.overlay;
+    const own = members.overlay;
+    // Tags on the link are anybody's to send: a member asks for admission to no other overlay.
+    if (theirs.length === 0 || (own !== null && !(yieldsOverlay && own.isLone)))
+      throw new OverlayError("ERR_OVERLAY_NOT_JOINED", "that host is not in this overlay");
     const isMeant = token !== undefined && isEqualBytes(token.overlay, channel.peerHello.overlay);
+    if (own === null && token !== undefined && !isMeant)
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "that host is not in the token's overlay");
     const request = AdmitRequestCodec.encode({
       token: isMeant ? token.signed : null,
       tokenSignature: isMeant ? token.redeemFor(state.hostKey.publicKey) : new Uint8Array(),
@@ -249,10 +263,15 @@ export class Formation {
     });
     const body = await channel.call(CALL.admit, request, JOIN_TIMEOUT_MS);
     const response = AdmitResponseCodec.decode(body);
-    if (response.overlay === null || response.membership === null)
-      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted without a membership");
-    await members.accept(response.overlay, response.membership);
-    await state.saveContacts(response.contacts);
+    const { overlay, membership, subnet } = response;
+    if (overlay === null || membership === null || (wantsSubnet && subnet === null))
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted without membership or subnet");
+    if (!isEqualBytes(overlay.overlay, theirs) || (yieldsOverlay && !members.yieldsTo(overlay)))
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted to another overlay than asked for");
+    await members.accept(overlay, membership);
+    await state.saveContacts(response.contacts).catch((error: unknown) => {
+      parts.log.warn("contacts not saved", { reason: errorMessage(error) });
+    });
     return response;
   }
 
@@ -373,16 +392,4 @@ export class Formation {
       return undefined;
     }
   }
-}
-
-function toJoinFailure(error: unknown): JoinFailure {
-  if (!(error instanceof OverlayError)) return "unreachable";
-  if (error.code === "ERR_OVERLAY_LOCKED") return "locked";
-  const isTransient = [
-    "ERR_OVERLAY_UNREACHABLE",
-    "ERR_OVERLAY_TIMEOUT",
-    "ERR_OVERLAY_NOT_JOINED",
-    "ERR_OVERLAY_WRONG_PEER",
-  ].includes(error.code);
-  return isTransient ? "unreachable" : "refused";
 }

@@ -22,7 +22,8 @@ export async function checkPort(port: number): Promise<void> {
   if ((await listenOnce(port)) !== undefined) return;
   throw new OverlayError(
     "ERR_OVERLAY_PORT",
-    `TCP port ${port} is taken; stop the other program or set "port" in the config`,
+    `TCP port ${port} is taken; stop the other program, or choose another with --port or with ` +
+      `"port" in the config`,
   );
 }
 

@@ -48,6 +48,11 @@ export class FreshRecords {
     return "news";
   }
 
+  /** An older version of it would be news again. */
+  forget(slotId: string): void {
+    this.#newest.delete(slotId);
+  }
+
   /** Live records, tombstones left out. */
   views(): RecordView[] {
     return [...this.#newest.values()]

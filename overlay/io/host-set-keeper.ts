@@ -12,12 +12,15 @@ import { errorMessage } from "../../platform/errors.ts";
 import { createDriver, type Driver } from "../../platform/io/driver.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { formatAddress, parseAddress, toMultiaddrText } from "../address.ts";
+import { readLeaf } from "../identity/certificate.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import type { Membership, Signed } from "../schema/messages.ts";
 import {
+  ADDRESSES_MAX,
   checkStatement,
   emptiedVersion,
+  isLeap,
   LEAVE_DOMAIN,
   leaveBody,
   signHostSet,
@@ -92,7 +95,8 @@ export class HostSetKeeper {
 
   /** A verified set of this subnet; true when it is news. */
   hearSet(set: HostSet): boolean {
-    if (set.hosts.length === 0 || set.version <= this.#machine.version) return false;
+    const known = this.#machine.version;
+    if (set.hosts.length === 0 || set.version <= known || isLeap(known, set.version)) return false;
     this.#set = set;
     this.#driver.feed({ type: "set-heard", version: set.version, hosts: set.hosts });
     return true;
@@ -149,7 +153,10 @@ export class HostSetKeeper {
 
   ownHost(): SetHost {
     const { hostKey, subnetKey, hostName, ports, membership, addresses } = this.#parts;
-    const at = (port: number): string[] => addresses().map((host) => formatAddress(host, port));
+    const at = (port: number): string[] =>
+      addresses()
+        .slice(0, ADDRESSES_MAX)
+        .map((host) => formatAddress(host, port));
     const stated = {
       name: hostName,
       subnetAddresses: at(ports.subnet),
@@ -163,11 +170,23 @@ export class HostSetKeeper {
       goodForMs: STATEMENT_GOOD_FOR_MS,
       membership: membership(),
     });
-    return { ...stated, id: hostKey.id, key: hostKey.publicKey, signed };
+    const { mayAdmit, linkSubnet } = readLeaf(membership());
+    const isAdmitting = mayAdmit && linkSubnet.length === 0;
+    return {
+      ...stated,
+      id: hostKey.id,
+      key: hostKey.publicKey,
+      mayAdmit: isAdmitting,
+      signed,
+    };
   }
 
   #perform(action: HostSetAction): void {
-    if (action.type === "publish") void this.#publish(action.version, action.hosts);
+    const { log } = this.#parts;
+    if (action.type === "publish")
+      this.#publish(action.version, action.hosts).catch((error: unknown) => {
+        log.error("host set not published", { reason: errorMessage(error) });
+      });
     else if (action.type === "live-changed") this.#parts.onLiveChanged();
     // adopt: the bytes were kept when they were heard
   }

@@ -209,7 +209,10 @@ async function gatewayMac(gateway: string, name: string, waitMs: number): Promis
 
 function hasInterface(name: string): boolean {
   // One without an address is known to the kernel only.
-  return networkInterfaces()[name] !== undefined || readProc("/proc/net/dev").includes(` ${name}:`);
+  const listed = readProc("/proc/net/dev")
+    .split("\n")
+    .some((line) => line.trimStart().startsWith(`${name}:`));
+  return listed || networkInterfaces()[name] !== undefined;
 }
 
 function interfaceNames(): string[] {

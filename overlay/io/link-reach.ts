@@ -1,19 +1,24 @@
 /** Which addresses this host has on its link, and which others are on it too. */
 import { networkInterfaces } from "node:os";
-import { isIpv6LinkLocal, isOnLink, parseAddress } from "../link/address.ts";
-import { pickLink } from "./interfaces.ts";
+import { isIpv6LinkLocal, isOnLink, parseAddress, type LinkAddressing } from "../link/address.ts";
+import { pickLink, readLink } from "./interfaces.ts";
 import type { NodeReach } from "./nodes.ts";
 
 /** Addresses that others can dial without knowing our interface's name: no link-local ones. */
 export function dialableAddresses(named: string | null): readonly string[] {
-  return (pickLink(named)?.addresses ?? [])
+  return (presentLink(named)?.addresses ?? [])
     .map(({ address }) => address)
     .filter((address) => !isIpv6LinkLocal(parseAddress(address) ?? new Uint8Array()));
 }
 
 export function isAddressOnLink(address: string, named: string | null): boolean {
-  const link = pickLink(named);
+  const link = presentLink(named);
   return link !== undefined && isOnLink(address, link);
+}
+
+/** A named interface may be gone for a while, as a USB adapter is: it has no addresses then. */
+function presentLink(named: string | null): LinkAddressing | undefined {
+  return named === null ? pickLink(null) : readLink(named);
 }
 
 /** @param allowsWan false keeps every connection on the link */

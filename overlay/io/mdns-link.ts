@@ -207,14 +207,19 @@ class MdnsLink implements Link {
   async #reopenAfter(former: Promise<void>, link: LinkAddressing | undefined): Promise<void> {
     await former;
     if (this.#isClosed) return;
-    await this.#closeSockets();
     try {
+      await this.#closeSockets();
       await this.#openSockets(link);
     } catch (error) {
       this.#options.log.error("link does not open", { reason: errorMessage(error) });
     }
-    this.#driver.feed({ type: "link-changed", link: link ?? DOWN });
-    this.#options.onEvent({ type: "link-changed", link: link ?? null });
+    try {
+      this.#driver.feed({ type: "link-changed", link: link ?? DOWN });
+      this.#options.onEvent({ type: "link-changed", link: link ?? null });
+    } catch (error) {
+      // The next change is to find a link that still listens.
+      this.#options.log.error("link change not taken in", { reason: errorMessage(error) });
+    }
   }
 
   /** Opens what families there are; one of them is enough. */

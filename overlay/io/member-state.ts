@@ -17,6 +17,7 @@ import {
   readLeaf,
   type CertificateRequest,
 } from "../identity/certificate.ts";
+import type { Greeting } from "../identity/hello.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
 import { checkToken, createToken } from "../identity/token.ts";
 import type { AdmitRequest, Membership, OverlayInfo } from "../schema/messages.ts";
@@ -36,6 +37,13 @@ export interface AdmissionScene {
   readonly subnet: Uint8Array | undefined;
   readonly directory:
     (Directory & { peek(key: Uint8Array): ReturnType<Directory["get"]> }) | undefined;
+  readonly uses: TokenUses;
+}
+
+/** Which host has used a token, by the token's name; kept on disk. */
+export interface TokenUses {
+  get(token: string): Uint8Array | undefined;
+  put(token: string, host: Uint8Array): Promise<void>;
 }
 
 export class MemberState {
@@ -43,7 +51,8 @@ export class MemberState {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #isOpen: boolean;
-  readonly #usedTokens = new Map<string, Uint8Array>();
+  /** Tokens whose use is being recorded, and by which host. */
+  readonly #spending = new Map<string, Uint8Array>();
 
   /** @param isOpen admits on this link without a token, even once the overlay is locked */
   constructor(state: StateDirectory, isOpen: boolean, clock: Clock, log: Logger) {
@@ -96,6 +105,7 @@ export class MemberState {
       isLone: true,
       isLocked: false,
       authoritySeed,
+      homeSubnet: null,
     };
     await this.#state.saveOverlay(overlay);
     this.#log.info("overlay made", { overlay: toBase32(overlay.id), name });
@@ -104,6 +114,10 @@ export class MemberState {
 
   /** Takes a membership in that another host gave. @throws {OverlayError} when it is not valid */
   async accept(info: OverlayInfo, membership: Membership): Promise<void> {
+    const { overlay } = this;
+    const isSame = overlay !== null && isEqualBytes(overlay.id, info.overlay);
+    if (overlay !== null && !isSame && !overlay.isLone)
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "this host is in another overlay for good");
     const checked = checkMembership(membership, info.overlay, this.#clock.wallMs());
     if (!isEqualBytes(checked.host, this.hostKey.publicKey))
       throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "the certificate is another host's");
@@ -115,8 +129,38 @@ export class MemberState {
       madeMs: Number(info.madeMs),
       isLone: info.lone,
       isLocked: info.locked,
-      authoritySeed: null,
+      authoritySeed: isSame ? overlay.authoritySeed : null,
+      homeSubnet: isSame ? overlay.homeSubnet : null,
     });
+  }
+
+  /**
+   * Whether this host's overlay, being lone, gives way to another lone one: it does to an older.
+   * The other's word for its age is all there is; on an open link that is how far trust goes.
+   */
+  yieldsTo(info: OverlayInfo): boolean {
+    const { overlay } = this;
+    return overlay !== null && overlay.isLone && info.lone && Number(info.madeMs) <= overlay.madeMs;
+  }
+
+  /** The link on which an open overlay admits: where it was made, or what that merged into. */
+  async settleHome(subnet: Uint8Array, isMerge: boolean): Promise<void> {
+    const overlay = this.#required();
+    if (overlay.isLocked || (overlay.homeSubnet !== null && !isMerge)) return;
+    await this.#state.saveOverlay({ ...overlay, homeSubnet: subnet });
+  }
+
+  /**
+   * A new membership for a host of the link whose own is bound to the subnet that it comes from.
+   *
+   * @throws {OverlayError} ERR_OVERLAY_LOCKED where the link is not open
+   */
+  renewForLink({ host, membership }: Greeting, subnet: Uint8Array): Membership | null {
+    const bound = membership?.linkSubnet ?? null;
+    if (bound === null || isEqualBytes(bound, subnet)) return null;
+    if (!this.#isOpenAt(subnet))
+      throw new OverlayError("ERR_OVERLAY_LOCKED", "that host was admitted on another link");
+    return this.#certify({ host, mayAdmit: true, linkSubnet: subnet });
   }
 
   /** A sibling says that the overlay is locked; it never opens again. */
@@ -134,7 +178,7 @@ export class MemberState {
     readonly contacts: readonly string[];
   }): Promise<string> {
     const { id, name } = this.#required();
-    if (!this.#mayAdmit())
+    if (!this.mayAdmit)
       throw new OverlayError(
         "ERR_OVERLAY_CERTIFICATE",
         "this host may not admit others; make the token on the host that made the overlay, or on " +
@@ -160,13 +204,14 @@ export class MemberState {
   async admit(request: AdmitRequest, scene: AdmissionScene): Promise<Membership> {
     const overlay = this.#required();
     if (request.token !== null) return this.#admitByToken(request, scene);
-    if (overlay.isLocked && !this.#isOpen)
+    const { subnet } = scene;
+    if (subnet === undefined || !this.#isOpenAt(subnet))
       throw new OverlayError(
         "ERR_OVERLAY_LOCKED",
-        `the overlay "${overlay.name}" is locked; run "causeway token" on a member and start this ` +
+        `the overlay "${overlay.name}" is locked here; run "causeway token" on a member and start this ` +
           `host with --join @FILE`,
       );
-    if (!scene.isOnLink || scene.subnet === undefined)
+    if (!scene.isOnLink)
       throw new OverlayError(
         "ERR_OVERLAY_LOCKED",
         "only hosts of its own link join without a token",
@@ -181,7 +226,14 @@ export class MemberState {
         "ERR_OVERLAY_REFUSED",
         "that host's overlay is older; this one yields",
       );
-    return this.#certify({ host: scene.host, mayAdmit: true, linkSubnet: scene.subnet });
+    return this.#certify({ host: scene.host, mayAdmit: true, linkSubnet: subnet });
+  }
+
+  /** While an overlay is one link, whoever is on the link where it was made. */
+  #isOpenAt(subnet: Uint8Array): boolean {
+    const { isLocked, homeSubnet } = this.#required();
+    if (this.#isOpen) return true;
+    return !isLocked && homeSubnet !== null && isEqualBytes(homeSubnet, subnet);
   }
 
   async #admitByToken(request: AdmitRequest, scene: AdmissionScene): Promise<Membership> {
@@ -205,15 +257,18 @@ export class MemberState {
       .update(concatBytes(utf8(TOKEN_USE_DOMAIN), token))
       .digest();
     const name = toBase32(token);
-    const users = [this.#usedTokens.get(name)];
-    const known = await scene.directory?.peek(key).catch(() => undefined);
-    users.push(...(known?.records ?? []).map((record) => record.value));
-    if (users.some((user) => user !== undefined && !isEqualBytes(user, scene.host)))
-      throw new OverlayError(
-        "ERR_OVERLAY_TOKEN",
-        `token refused: another host has used it; make a new one with "causeway token"`,
-      );
-    this.#usedTokens.set(name, scene.host);
+    const { host, uses } = scene;
+    const isOther = (user: Uint8Array | undefined): boolean =>
+      user !== undefined && !isEqualBytes(user, host);
+    if (isOther(this.#spending.get(name)) || isOther(uses.get(name))) throw tokenIsUsed();
+    this.#spending.set(name, host); // so that two at once do not both find it unused
+    try {
+      const known = await scene.directory?.peek(key).catch(() => undefined);
+      if (known?.records.some((record) => isOther(record.value)) === true) throw tokenIsUsed();
+      await uses.put(name, host);
+    } finally {
+      this.#spending.delete(name);
+    }
     const ttlMs = Math.trunc(
       Math.min(TOKEN_USE_TTL_MAX_MS, Math.max(TOKEN_USE_TTL_MIN_MS, leftMs)),
     );
@@ -230,7 +285,7 @@ export class MemberState {
   }
 
   /** Whether this host may admit to the overlay, and not only to its open link. */
-  #mayAdmit(): boolean {
+  get mayAdmit(): boolean {
     if (this.#required().authoritySeed !== null) return true;
     const { mayAdmit, linkSubnet } = readLeaf(this.membership);
     return mayAdmit && linkSubnet.length === 0;
@@ -246,6 +301,13 @@ export class MemberState {
       throw new OverlayError("ERR_OVERLAY_NOT_JOINED", "this host is in no overlay yet");
     return overlay;
   }
+}
+
+function tokenIsUsed(): OverlayError {
+  return new OverlayError(
+    "ERR_OVERLAY_TOKEN",
+    'token refused: another host has used it; make a new one with "causeway token"',
+  );
 }
 
 /** Of two lone overlays the older stays, then that of the smaller host key. */

@@ -9,7 +9,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
-import { OverlayError } from "../errors.ts";
+import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import type { Routing } from "../routing/routing.ts";
 import type { HostSet } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
@@ -27,6 +27,8 @@ const RETRY_MS = 2_500;
 const LOST_RETRY_MS = 4_000;
 const LOST_RETRY_MAX_MS = 60_000;
 const LOST_MAX = 128;
+/** A lost subnet is looked for this long while others are reached; without any, for ever. */
+const LOST_KEPT_MS = 24 * 3_600_000;
 
 export interface CallResult {
   /** Host id that answered. */
@@ -53,6 +55,7 @@ interface Trouble {
 
 interface Lost {
   readonly set: HostSet;
+  readonly sinceMs: number;
   nextAtMs: number;
   delayMs: number;
 }
@@ -151,8 +154,12 @@ export class Neighbours {
 
   /** Remembers a subnet to be contacted when nothing better is known, as after a restart. */
   remember(set: HostSet): void {
-    if (this.#lost.size < LOST_MAX && set.hosts.length > 0)
-      this.#lost.set(set.subnetId, { set, nextAtMs: 0, delayMs: LOST_RETRY_MS });
+    if (set.hosts.length === 0) return;
+    const sinceMs = this.#parts.clock.monotonicMs();
+    this.#lost.delete(set.subnetId);
+    this.#lost.set(set.subnetId, { set, sinceMs, nextAtMs: 0, delayMs: LOST_RETRY_MS });
+    const [oldest] = this.#lost.keys();
+    if (this.#lost.size > LOST_MAX && oldest !== undefined) this.#lost.delete(oldest);
   }
 
   /** To be called about once a second. */
@@ -162,8 +169,10 @@ export class Neighbours {
       if (untilMs <= nowMs) this.#quarantine.delete(address);
     for (const { subnetId } of this.#parts.routing.entries())
       if (this.channels(subnetId).length === 0) void this.#look(subnetId);
-    for (const [subnetId, lost] of this.#lost)
-      if (lost.nextAtMs <= nowMs) void this.#lookForLost(subnetId, lost, nowMs);
+    for (const [subnetId, lost] of this.#lost) {
+      if (this.isReaching && lost.sinceMs + LOST_KEPT_MS < nowMs) this.#lost.delete(subnetId);
+      else if (lost.nextAtMs <= nowMs) void this.#lookForLost(subnetId, lost, nowMs);
+    }
   }
 
   async #connect(subnetId: string): Promise<PeerChannel> {
@@ -230,10 +239,17 @@ export class Neighbours {
   }
 }
 
+/** What one host answers, or fails to, and another may not: busy, leaving or gone. */
+const OF_ONE_HOST: ReadonlySet<string> = new Set([
+  "ERR_OVERLAY_UNREACHABLE",
+  "ERR_OVERLAY_TIMEOUT",
+  "ERR_OVERLAY_WRONG_PEER",
+  "ERR_OVERLAY_NOT_JOINED",
+  "ERR_OVERLAY_QUOTA",
+] satisfies OverlayErrorCode[]);
+
 /** Whether another host of the subnet may do better. */
 function isLost(error: unknown): boolean {
   if (!(error instanceof OverlayError)) return true;
-  return ["ERR_OVERLAY_UNREACHABLE", "ERR_OVERLAY_TIMEOUT", "ERR_OVERLAY_WRONG_PEER"].includes(
-    error.code,
-  );
+  return OF_ONE_HOST.has(error.code);
 }

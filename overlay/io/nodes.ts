@@ -208,7 +208,7 @@ async function start(options: Libp2pOptions): Promise<Libp2p> {
     const where = options.addresses?.listen?.join(", ") ?? "";
     throw new OverlayError(
       "ERR_OVERLAY_PORT",
-      `cannot listen on ${where}: the port is taken; stop the other program or set "port" in the config`,
+      `cannot listen on ${where}: the port is taken; stop the other program or choose another --port`,
       { cause },
     );
   }

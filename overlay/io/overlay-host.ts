@@ -35,16 +35,15 @@ import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { SubnetSession } from "./session.ts";
 import type { StateDirectory } from "./state.ts";
+import { StateKeeper } from "./state-keeper.ts";
 
 const SIBLING_HEARTBEAT_MS = 1_000;
 const SIBLING_SILENCE_MS = 3_000;
-const CONTACTS_KEPT_MAX = 32;
 const SAVE_EVERY_MS = 30_000;
-/** A changed host set is on disk this soon, so that a crash loses no version. */
-const SAVE_SOON_MS = 500;
 const CONFIRM_EVERY_MS = 60_000;
 const EXPIRE_EVERY_MS = 1_000;
 const MARK_TIME_EVERY_MS = 60_000;
+const TOKEN_META = "token-use/";
 
 export class OverlayHost {
   readonly options: OverlayOptions;
@@ -64,12 +63,12 @@ export class OverlayHost {
   readonly #level: LevelStore;
   readonly #token: HeldToken | undefined;
   readonly #admission: AdmissionDesk;
+  readonly #keeper: StateKeeper;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #listeners = new Set<() => void>();
   #port = 0;
-  #saveTimer: NodeJS.Timeout | undefined;
   #addresses: readonly string[] = [];
-  #isStopped = false;
+  #stopping: Promise<void> | undefined;
 
   /**
    * @param opened what `openState` gave, and the link, on which questions are already out; both
@@ -96,8 +95,8 @@ export class OverlayHost {
     parts: OverlayParts,
     opened: OpenedState & { readonly ear: LinkEar },
   ) {
-    const { state, level, records, token, ear } = opened;
-    this.link = ear.link;
+    const { state, level, records, token } = opened;
+    this.link = opened.ear.link;
     this.options = options;
     this.parts = parts;
     this.records = records;
@@ -106,12 +105,17 @@ export class OverlayHost {
     this.#state = state;
     this.#level = level;
     this.#token = token;
+    this.#keeper = new StateKeeper(state, () => this.session, parts.log);
     this.#admission = new AdmissionDesk({
       members: this.members,
       random: parts.random,
       log: parts.log,
       session: () => this.session,
       isOnLink: (channel) => this.#isOnLink(channel),
+      uses: {
+        get: (token) => level.getMeta(TOKEN_META + token),
+        put: (token, host) => level.putMeta(TOKEN_META + token, host),
+      },
     });
   }
 
@@ -137,16 +141,19 @@ export class OverlayHost {
 
   /** The overlay was locked by a token: siblings learn it at once. */
   announceLock(): void {
-    this.session?.siblings.notify(NOTICE.locked, OverlayInfoCodec.encode(this.members.info));
+    for (const channel of this.session?.siblings.channels() ?? []) this.#tellLocked(channel);
   }
 
   /** Hands over, says goodbye, keeps keys and state. */
-  async stop(): Promise<void> {
-    if (this.#isStopped) return;
-    this.#isStopped = true;
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #stop(): Promise<void> {
     await this.formation.stop();
     await this.session?.leave();
-    await this.#save();
+    await this.#keeper.save();
     await this.#close();
   }
 
@@ -155,8 +162,6 @@ export class OverlayHost {
     await this.stop();
     await this.#state.resign();
   }
-
-  // ---- start and end
 
   get #ports(): { readonly subnet: number; readonly host: number } {
     return { subnet: this.#port, host: this.#port + 1 };
@@ -170,7 +175,7 @@ export class OverlayHost {
     const { options, parts, hostKey, members } = this;
     const { clock, log } = parts;
     this.#port = options.port === 0 ? await findFreePorts() : options.port;
-    await checkPort(this.#ports.subnet); // it is listened on only once there is a subnet
+    for (const port of [this.#port, this.#port + 1]) await checkPort(port);
     this.hostNode = await createHostNode({ key: hostKey, port: this.#ports.host, ...this.#reach });
     this.hostPool = await ChannelPool.start(
       this.hostNode,
@@ -180,6 +185,7 @@ export class OverlayHost {
         hostKey,
         overlay: () => members.overlay?.id,
         introduce: () => this.#introduce(),
+        subnetKey: () => this.session?.key,
         approve: (channel) => approveHost(channel),
         onCall: (channel, method, body) => this.#onCall(channel, method, body),
         onNotice: (channel, method, body) => this.#onNotice(channel, method, body),
@@ -216,7 +222,7 @@ export class OverlayHost {
   #startTimers(): void {
     const { clock } = this.parts;
     this.#timers.push(
-      setInterval(() => void this.#save(), SAVE_EVERY_MS),
+      setInterval(() => void this.#keeper.save(), SAVE_EVERY_MS),
       setInterval(() => this.#confirmSiblings(), CONFIRM_EVERY_MS),
       setInterval(() => this.records.expire(clock.monotonicMs()), EXPIRE_EVERY_MS),
       setInterval(() => void this.#level.markTime().catch(() => {}), MARK_TIME_EVERY_MS),
@@ -224,26 +230,11 @@ export class OverlayHost {
   }
 
   async #close(): Promise<void> {
-    clearTimeout(this.#saveTimer);
+    this.#keeper.stop();
     for (const timer of this.#timers) clearInterval(timer);
-    await this.link.close();
-    await this.hostPool?.close();
-    await this.hostNode?.stop();
-    await this.#level.close();
-  }
-
-  /** Host sets to come back with: the own subnet's version, and whom to contact. */
-  async #save(): Promise<void> {
-    const { session } = this;
-    if (session === undefined) return;
-    const others = session.book.all().filter((set) => set.hosts.length > 0);
-    const own = session.hostSet === undefined ? [] : [session.hostSet];
-    const sets = [...own, ...others.slice(-CONTACTS_KEPT_MAX)];
-    try {
-      await this.#state.saveContacts(sets.map((set) => set.signed));
-    } catch (error) {
-      this.parts.log.warn("contacts not saved", { reason: errorMessage(error) });
-    }
+    await Promise.allSettled([this.link.close(), this.hostPool?.close()]);
+    await Promise.allSettled([this.hostNode?.stop()]);
+    await this.#level.close(); // whatever befell the others
   }
 
   // ---- the link
@@ -310,20 +301,32 @@ export class OverlayHost {
 
   #introduce(): Omit<Hello, "nonce"> {
     if (this.session !== undefined) return this.session.introduce();
-    const { id: overlay, membership = null } = this.members.overlay ?? {};
-    const { clock } = this.parts;
-    return introduce({ hostKey: this.hostKey, clock, overlay, membership, claim: null });
+    const { hostKey, parts, members } = this;
+    const { id: overlay, membership = null } = members.overlay ?? {};
+    return introduce({ hostKey, clock: parts.clock, overlay, membership, claim: null });
   }
 
   #onOpen(channel: PeerChannel): void {
     if (!channel.isMember) return;
     const offsetMs = Number(channel.peerHello.wallMs) - this.parts.clock.wallMs();
     this.clockOffsets.set(channel.hostId, offsetMs);
+    const isSibling = this.session !== undefined && channel.subnetId === this.session.subnetId;
     this.session?.onSiblingOpen(channel);
+    // It may have slept when the overlay was locked.
+    if (isSibling && this.members.overlay?.isLocked === true) this.#tellLocked(channel);
+  }
+
+  #tellLocked(channel: PeerChannel): void {
+    channel.notify(NOTICE.locked, OverlayInfoCodec.encode(this.members.info));
   }
 
   async #onCall(channel: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array> {
-    if (method === CALL.admit) return this.#admission.admit(channel, body);
+    if (method === CALL.admit) {
+      const before = this.members.overlay;
+      const answer = await this.#admission.admit(channel, body);
+      if (before?.isLocked !== this.members.overlay?.isLocked) this.announceLock();
+      return answer;
+    }
     if (method === CALL.adopt) return this.#admission.adopt(channel);
     return this.joined().onSiblingCall(channel, method, body);
   }
@@ -331,7 +334,10 @@ export class OverlayHost {
   #onNotice(channel: PeerChannel, method: string, body: Uint8Array): void {
     if (method !== NOTICE.locked) return this.session?.onSiblingNotice(channel, method, body);
     const isSibling = channel.subnetId === this.session?.subnetId;
-    if (isSibling && OverlayInfoCodec.decode(body).locked) void this.members.lock();
+    if (isSibling && OverlayInfoCodec.decode(body).locked)
+      this.members.lock().catch((error: unknown) => {
+        this.parts.log.warn("lock not saved", { reason: errorMessage(error) });
+      });
   }
 
   // ---- the subnet
@@ -369,6 +375,9 @@ export class OverlayHost {
       onChange: () => this.#onSessionChange(),
     });
     this.session = session;
+    // Who dialled in between heard of no subnet, and is to hear a hello with one.
+    for (const channel of hostPool.channels)
+      channel.cut("ERR_OVERLAY_UNREACHABLE", "it has a subnet now");
     this.joinedVia = isMerge ? "merged" : next.via;
     parts.log.info("in a subnet", { subnet: key.id, via: this.joinedVia });
     this.#announce();
@@ -380,14 +389,12 @@ export class OverlayHost {
     if (hostSet === undefined) session.neighbours.maintain();
     session.mover.pushSoon(isMerge || this.joinedVia === "resumed" ? "all" : "owned");
     const { prefixes = [], gatewayMac = null } = (await fingerprint) ?? {};
-    await this.#state.saveSubnet({ seed: key.seed, claim, version, prefixes, gatewayMac });
+    await members.settleHome(key.publicKey, isMerge).catch(() => {}); // the next save tells
+    await this.#keeper.saveSubnet({ seed: key.seed, claim, version, prefixes, gatewayMac });
   }
 
   #onSessionChange(): void {
-    this.#saveTimer ??= setTimeout(() => {
-      this.#saveTimer = undefined;
-      void this.#save();
-    }, SAVE_SOON_MS);
+    this.#keeper.saveSoon();
     for (const listener of this.#listeners) listener();
   }
 }

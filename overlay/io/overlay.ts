@@ -1,4 +1,5 @@
 /** The overlay as the daemon and the other folders see it. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { createSystemClock } from "../../platform/io/system-clock.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
@@ -14,6 +15,7 @@ import type {
   Subnet,
   SubnetEvent,
   SubnetView,
+  WatchEvent,
 } from "../types.ts";
 import { EventQueue } from "./event-queue.ts";
 import { explainOverlay } from "./explain.ts";
@@ -23,8 +25,13 @@ import { MemberState } from "./member-state.ts";
 import { openState, type OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { OverlayHost } from "./overlay-host.ts";
+import type { SubnetSession } from "./session.ts";
 import { StateDirectory } from "./state.ts";
+import { WatchFeed } from "./watch-feed.ts";
 import { OverlayError } from "../errors.ts";
+
+/** Between two looks whether there is a subnet again, for watches. */
+const SESSION_POLL_MS = 100;
 
 /**
  * Starts this host's part of the overlay; resolves as soon as it runs, its health first `joining`.
@@ -79,6 +86,7 @@ class RunningOverlay implements Overlay {
   readonly subnet: Subnet;
   readonly streams: HostStreams;
   readonly #host: OverlayHost;
+  readonly #stopping = new AbortController();
 
   constructor(host: OverlayHost) {
     this.#host = host;
@@ -86,7 +94,7 @@ class RunningOverlay implements Overlay {
     this.directory = {
       put: async (...given) => host.joined().directory.put(...given),
       get: async (...given) => host.joined().directory.get(...given),
-      watch: (...given) => host.joined().directory.watch(...given),
+      watch: (...given) => this.#watch(...given),
       remove: async (...given) => host.joined().directory.remove(...given),
     };
     this.subnet = this.#createSubnet();
@@ -159,18 +167,59 @@ class RunningOverlay implements Overlay {
     readonly ttlMs: number;
   }): Promise<string> {
     this.#host.joined(); // a token names addresses at which somebody answers
+    this.#checkMayAdmit();
     const contacts = this.#host.contactAddresses();
     const token = await this.#host.members.createToken({ ...options, contacts });
     this.#host.announceLock();
     return token;
   }
 
+  /** @throws {OverlayError} that names a host of the link where a token can be made */
+  #checkMayAdmit(): void {
+    const { members, session } = this.#host;
+    if (members.mayAdmit) return;
+    const able = (session?.hosts ?? []).filter((host) => host.mayAdmit).map((host) => host.name);
+    const where = able.length > 0 ? able.join(" or ") : "a host that joined with a token";
+    throw new OverlayError(
+      "ERR_OVERLAY_CERTIFICATE",
+      `this host was let in for this link or without leave to admit; make the token on ${where}`,
+    );
+  }
+
   leave(): Promise<void> {
-    return this.#host.resign();
+    return this.#host.resign().finally(() => this.#stopping.abort());
   }
 
   stop(): Promise<void> {
-    return this.#host.stop();
+    return this.#host.stop().finally(() => this.#stopping.abort());
+  }
+
+  /** Goes on in the next subnet when this host changes its own; each change is told once. */
+  async *#watch(key: Uint8Array, signal: AbortSignal): AsyncGenerator<WatchEvent> {
+    const ending = AbortSignal.any([signal, this.#stopping.signal]);
+    const feed = new WatchFeed(key);
+    try {
+      let session: SubnetSession | undefined = this.#host.joined();
+      while (session !== undefined) {
+        yield* session.directory.watch(key, ending, feed);
+        session = await this.#sessionAfter(session, ending);
+      }
+    } finally {
+      feed.stop();
+    }
+  }
+
+  /** The session of the next subnet, once there is one; `undefined` when `signal` aborts first. */
+  async #sessionAfter(
+    former: SubnetSession,
+    signal: AbortSignal,
+  ): Promise<SubnetSession | undefined> {
+    while (!signal.aborted) {
+      const { session } = this.#host;
+      if (session !== undefined && session !== former) return session;
+      await sleep(SESSION_POLL_MS, undefined, { signal }).catch(() => {}); // the loop sees an abort
+    }
+    return undefined;
   }
 
   #health(): Health {

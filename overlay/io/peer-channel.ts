@@ -11,22 +11,34 @@ import { errorMessage } from "../../platform/errors.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import { toBase32 } from "../../platform/base32.ts";
-import { checkHello, isProven, proveHello, type Greeting } from "../identity/hello.ts";
+import {
+  checkHello,
+  isProven,
+  isSubnetProven,
+  proveHello,
+  proveSubnet,
+  type ConnectionEnds,
+  type Greeting,
+} from "../identity/hello.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import {
   FrameCodec,
   type Frame,
   type Hello,
+  type Proof,
   type Request,
   type Response,
 } from "../schema/messages.ts";
+import { MESSAGE_BYTES_MAX } from "../schema/codec.ts";
 import { FrameStream } from "./frame-stream.ts";
+import { CALL } from "./methods.ts";
 
 export const PEER_PROTOCOL = "/causeway/peer/1";
 const HELLO_TIMEOUT_MS = 5_000;
 const CALL_TIMEOUT_MS = 5_000;
 const CALLS_INBOUND_MAX = 128;
-export const ADMIT_METHOD = "admit";
+/** A frame around it has room for the rest. */
+const ANSWER_BYTES_MAX = MESSAGE_BYTES_MAX - 1024;
 
 /** What a channel needs of the node that it runs on. */
 export interface ChannelContext {
@@ -38,6 +50,8 @@ export interface ChannelContext {
   overlay(): Uint8Array | undefined;
   /** A fresh hello, nonce included. */
   hello(): Hello;
+  /** Key of the subnet that hellos name at present. */
+  subnetKey(): KeyPair | undefined;
   /** Beyond certificates: a last word on whom to talk to. Throws to refuse. */
   approve(peer: PeerChannel): void;
   /** Answers a call; a thrown error's code and message go back to the caller. */
@@ -63,6 +77,7 @@ export class PeerChannel {
   readonly #context: ChannelContext;
   readonly #frames: FrameStream;
   readonly #ownHello: Hello;
+  readonly #subnetKey: KeyPair | undefined;
   readonly #waiting = new Map<number, Waiting>();
   readonly #opened = Promise.withResolvers<void>();
   #nextId = 1;
@@ -96,6 +111,7 @@ export class PeerChannel {
     this.#context = context;
     this.#lastHeardMs = context.clock.monotonicMs();
     this.#ownHello = context.hello();
+    this.#subnetKey = this.#ownHello.subnet.length > 0 ? context.subnetKey() : undefined;
     this.#frames = new FrameStream(stream, {
       frame: (bytes) => this.#onFrame(bytes),
       close: (error) => this.#onClosed(error === undefined ? "closed" : errorMessage(error)),
@@ -114,7 +130,15 @@ export class PeerChannel {
     return toBase32(this.peerHello.subnet);
   }
 
+  /** A membership bound to an open link counts in its subnet only. */
   get isMember(): boolean {
+    const { membership } = this.greeting;
+    if (membership === undefined) return false;
+    return membership.linkSubnet === null || this.peerHello.subnet.length > 0;
+  }
+
+  /** It has a membership, if only one that waits to be taken back into its subnet. */
+  get #isKnown(): boolean {
     return this.greeting.membership !== undefined;
   }
 
@@ -204,15 +228,31 @@ export class PeerChannel {
         this.#context.clock.wallMs(),
       );
       this.peerHello = frame.hello;
-      this.#send({ proof: { signature: proveHello(this.#context.hostKey, this.#ends()) } });
+      this.#prove(this.#ends());
     } else if (frame.proof && this.peerHello !== undefined) {
-      if (!isProven(this.greeting.host, this.#ends(), frame.proof.signature))
-        throw new OverlayError("ERR_OVERLAY_REFUSED", "the hello is not proven");
+      this.#checkProof(this.#ends(), frame.proof);
       if (isEqualBytes(this.greeting.host, this.#context.hostKey.publicKey))
         throw new OverlayError("ERR_OVERLAY_WRONG_PEER", "this host dialled itself");
       this.#context.approve(this);
       this.#becomeOpen();
     } else throw new OverlayError("ERR_OVERLAY_REFUSED", "spoke before its hello");
+  }
+
+  #prove(ends: ConnectionEnds): void {
+    const signature = proveHello(this.#context.hostKey, ends);
+    const subnetKey = this.#subnetKey;
+    const subnetSignature =
+      subnetKey === undefined ? new Uint8Array() : proveSubnet(subnetKey, ends);
+    this.#send({ proof: { signature, subnetSignature } });
+  }
+
+  /** @throws {OverlayError} unless the peer holds the keys of the host and the subnet it names */
+  #checkProof(ends: ConnectionEnds, proof: Proof): void {
+    const { subnet } = this.peerHello;
+    if (!isProven(this.greeting.host, ends, proof.signature))
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "the hello is not proven");
+    if (subnet.length > 0 && !isSubnetProven(subnet, ends, proof.subnetSignature))
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "the hello's subnet is not proven");
   }
 
   #becomeOpen(): void {
@@ -231,14 +271,18 @@ export class PeerChannel {
 
   async #answer(request: Request): Promise<void> {
     const { id, method, body } = request;
-    if (!this.isMember && method !== ADMIT_METHOD)
+    const mayAsk = method === CALL.admit || (method === CALL.adopt && this.#isKnown);
+    if (!this.isMember && !mayAsk)
       return this.#refuse(id, "ERR_OVERLAY_REFUSED", "only a member may ask that");
     if (this.#inboundCalls >= CALLS_INBOUND_MAX)
       return this.#refuse(id, "ERR_OVERLAY_QUOTA", "too many calls at once");
     this.#inboundCalls++;
     try {
       const answer = await this.#context.onCall(this, method, body);
-      this.#send({ response: { id, body: answer, errorCode: "", errorMessage: "" } });
+      const response = { id, body: answer, errorCode: "", errorMessage: "" };
+      if (answer.length > ANSWER_BYTES_MAX)
+        throw new OverlayError("ERR_OVERLAY_QUOTA", `an answer of ${answer.length} bytes`);
+      this.#send({ response });
     } catch (error) {
       const code = error instanceof OverlayError ? error.code : "ERR_OVERLAY_REFUSED";
       this.#refuse(id, code, errorMessage(error));
@@ -269,6 +313,8 @@ export class PeerChannel {
     const error = this.#unreachable();
     this.#opened.reject(error);
     for (const waiting of this.#waiting.values()) waiting.reject(error);
+    // A connection is worth nothing without its channel, and a dial would be given it again.
+    void this.connection.close().catch(() => this.connection.abort(error));
     if (this.#isOpen) this.#context.onClose(this, this.#closeReason);
   }
 
@@ -276,7 +322,7 @@ export class PeerChannel {
     return new OverlayError("ERR_OVERLAY_UNREACHABLE", `connection lost: ${this.#closeReason}`);
   }
 
-  #ends() {
+  #ends(): ConnectionEnds {
     return {
       ownNonce: this.#ownHello.nonce,
       peerNonce: this.peerHello.nonce,

@@ -13,9 +13,15 @@ import type { DurableRecords } from "../records/durable-records.ts";
 import type { HeldRecord } from "../records/record-store.ts";
 import { placeInSubnet, placeOnLeave, planMove } from "../records/subnet-placement.ts";
 import type { Routing } from "../routing/routing.ts";
-import { PutRequestCodec, PutResponseCodec, type RecordItem } from "../schema/messages.ts";
-import { isKept, toItem, type Custodian } from "./custodian.ts";
-import { CALL } from "./methods.ts";
+import {
+  PutRequestCodec,
+  PutResponseCodec,
+  type PutOutcome,
+  type RecordItem,
+} from "../schema/messages.ts";
+import { CopyDebts } from "./copy-debts.ts";
+import { isSettled, toItem, type Custodian } from "./custodian.ts";
+import { CALL, PUT_RESULT } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
 
 /** Changes of the host set or the table that come together are answered together. */
@@ -24,6 +30,8 @@ const TIDY_EVERY_MS = 30_000;
 const PUSH_AFTER_MS = 3_000;
 const PUSH_TIMEOUT_MS = 5_000;
 const BATCH_RECORDS = 16;
+/** Subnets that a leaving host tries in place of those closest that do not answer. */
+const SPARE_SUBNETS = 2;
 
 export interface MoverParts {
   readonly records: DurableRecords;
@@ -39,13 +47,34 @@ export interface MoverParts {
   hosts(): readonly string[];
 }
 
+type Send = (items: readonly RecordItem[]) => Promise<readonly PutOutcome[] | undefined>;
+
+/** Who is owed copies, and how they get there. */
+interface Way {
+  readonly debts: CopyDebts;
+  isWanted(taker: string, held: HeldRecord): boolean;
+  send(taker: string, items: readonly RecordItem[]): ReturnType<Send>;
+}
+
+/** A record that leaves with its host. */
+interface Parting {
+  readonly held: HeldRecord;
+  /** Subnets to try, closest first. */
+  readonly candidates: string[];
+  copies: number;
+}
+
 export class RecordMover {
   readonly #parts: MoverParts;
   /** Live hosts when the records were last placed. */
   #placedHosts: readonly string[];
   /** Closest subnets of each slot when it was last looked at. */
   readonly #closest = new Map<string, readonly string[]>();
+  /** Siblings by host id, and other subnets. */
+  readonly #inside: Way;
+  readonly #outside: Way;
   #timer: NodeJS.Timeout | undefined;
+  #retryTimer: NodeJS.Timeout | undefined;
   readonly #tidyTimer: NodeJS.Timeout;
   #pushTimer: NodeJS.Timeout | undefined;
   #running: Promise<void> = Promise.resolve();
@@ -54,6 +83,17 @@ export class RecordMover {
   constructor(parts: MoverParts) {
     this.#parts = parts;
     this.#placedHosts = parts.hosts();
+    const { custodian, hosts } = parts;
+    this.#inside = {
+      debts: new CopyDebts(),
+      isWanted: (host, { record }) => placeInSubnet(record, hosts())?.includes(host) ?? false,
+      send: (host, items) => custodian.offer(host, items),
+    };
+    this.#outside = {
+      debts: new CopyDebts(),
+      isWanted: (subnetId, held) => this.#closestOthers(held).includes(subnetId),
+      send: (subnetId, items) => this.#push(subnetId, items),
+    };
     const everyMs = TIDY_EVERY_MS + parts.random.between(0, TIDY_EVERY_MS / 4);
     this.#tidyTimer = setInterval(() => this.#queue(() => this.#tidy()), everyMs);
     this.#tidyTimer.unref();
@@ -69,21 +109,26 @@ export class RecordMover {
     }, delayMs);
   }
 
-  /** Everything that this host has goes to where it will be looked for; to be called on leaving. */
+  /**
+   * Everything that this host has goes to where it will be looked for; to be called on leaving.
+   *
+   * What no sibling takes, since there is none or all are leaving, goes to other subnets.
+   */
   async handOver(): Promise<void> {
     this.stop();
     await this.#running;
-    const { hosts, selfHost, log } = this.#parts;
+    const { hosts, selfHost, custodian, log } = this.#parts;
+    await custodian.leave();
     const others = hosts().filter((host) => host !== selfHost);
     const held = this.#live();
     if (held.length > 0) log.info("handing records over", { records: held.length });
-    if (others.length > 0) await this.#handOverInside(held, others);
-    else await this.#pushOut(held, true);
+    await this.#pushOut(await this.#handOverInside(held, others));
   }
 
   stop(): void {
     this.#isStopped = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#retryTimer);
     clearTimeout(this.#pushTimer);
     clearInterval(this.#tidyTimer);
   }
@@ -94,8 +139,11 @@ export class RecordMover {
    */
   pushSoon(which: "all" | "owned"): void {
     this.#pushTimer = setTimeout(() => {
-      const held = this.#live().filter(({ isOwned }) => which === "all" || isOwned);
-      if (held.length > 0) this.#queue(() => this.#pushOut(held, false));
+      for (const held of this.#live())
+        if (which === "all" || held.isOwned)
+          for (const subnetId of this.#closestOthers(held))
+            this.#outside.debts.add(subnetId, held.slotId);
+      this.#queue(() => this.#pay());
     }, PUSH_AFTER_MS);
   }
 
@@ -110,32 +158,21 @@ export class RecordMover {
     const before = this.#placedHosts;
     const after = this.#parts.hosts();
     this.#placedHosts = after;
-    await this.#moveInside(before, after);
-    await this.#repair();
-  }
-
-  async #moveInside(before: readonly string[], after: readonly string[]): Promise<void> {
-    const { selfHost, custodian, clock } = this.#parts;
-    const byHost = new Map<string, RecordItem[]>();
     for (const held of this.#live())
-      for (const host of planMove(held.record, before, after, selfHost).copyTo)
-        listOf(byHost, host).push(toItem(held, clock.monotonicMs()));
-    await Promise.all(
-      [...byHost].map(async ([host, items]) => {
-        for (const batch of batches(items)) await custodian.copyTo([host], batch);
-      }),
-    );
+      for (const host of planMove(held.record, before, after, this.#parts.selfHost).copyTo)
+        this.#inside.debts.add(host, held.slotId);
+    this.#noteClosest();
+    await this.#pay();
   }
 
-  /** Pushes what has new closest subnets, if this host is the one to do it. */
-  async #repair(): Promise<void> {
-    const { routing, replicas, hosts, selfHost, selfSubnet, clock } = this.#parts;
+  /** What has new closest subnets is owed to them, if this host is the one to see to it. */
+  #noteClosest(): void {
+    const { hosts, selfHost } = this.#parts;
     const live = hosts();
-    const bySubnet = new Map<string, RecordItem[]>();
     const seen = new Set<string>();
     for (const held of this.#live()) {
       seen.add(held.slotId);
-      const closest = routing.closestKnown(held.record.key, replicas).map((e) => e.subnetId);
+      const closest = this.#closestOthers(held);
       const known = this.#closest.get(held.slotId);
       this.#closest.set(held.slotId, closest);
       const place = placeInSubnet(held.record, live);
@@ -145,11 +182,40 @@ export class RecordMover {
       // one that this host owns is its own to see to.
       const reached = known ?? (held.isOwned ? [] : closest);
       for (const subnetId of closest)
-        if (subnetId !== selfSubnet && !reached.includes(subnetId))
-          listOf(bySubnet, subnetId).push(toItem(held, clock.monotonicMs()));
+        if (!reached.includes(subnetId)) this.#outside.debts.add(subnetId, held.slotId);
     }
     for (const slotId of this.#closest.keys()) if (!seen.has(slotId)) this.#closest.delete(slotId);
-    await Promise.all([...bySubnet].map(([subnetId, items]) => this.#push(subnetId, items)));
+  }
+
+  /** Sends what is owed and due; comes back for what was not taken. */
+  async #pay(): Promise<void> {
+    const { clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    const paying = [this.#inside, this.#outside].flatMap((way) =>
+      way.debts.due(nowMs).map(([taker, slotIds]) => this.#payTo(way, taker, slotIds)),
+    );
+    await Promise.all(paying);
+    const nextAtMs = Math.min(this.#inside.debts.nextAtMs, this.#outside.debts.nextAtMs);
+    clearTimeout(this.#retryTimer);
+    if (nextAtMs === Infinity || this.#isStopped) return;
+    const delayMs = Math.max(0, nextAtMs - clock.monotonicMs());
+    this.#retryTimer = setTimeout(() => this.#queue(() => this.#pay()), delayMs);
+  }
+
+  async #payTo(way: Way, taker: string, slotIds: readonly string[]): Promise<void> {
+    const owed = new Set(slotIds);
+    const wanted = this.#live().filter(
+      (held) => owed.has(held.slotId) && way.isWanted(taker, held),
+    );
+    const verdicts = await this.#sendAll(wanted, async (items) =>
+      this.#isStopped ? undefined : way.send(taker, items),
+    );
+    for (const held of wanted) {
+      const verdict = verdicts.get(held);
+      if (verdict === undefined || isForLater(verdict)) owed.delete(held.slotId);
+    }
+    way.debts.settle(taker, owed);
+    way.debts.postpone(taker, this.#parts.clock.monotonicMs());
   }
 
   /** Lets go of what other hosts of the subnet keep by now. */
@@ -165,60 +231,98 @@ export class RecordMover {
     }
   }
 
-  async #handOverInside(held: readonly HeldRecord[], others: readonly string[]): Promise<void> {
-    const { clock } = this.#parts;
-    const byHost = new Map<string, RecordItem[]>();
-    for (const record of held)
-      for (const host of placeOnLeave(record.record, others))
-        listOf(byHost, host).push(toItem(record, clock.monotonicMs()));
-    await Promise.all([...byHost].map(([host, items]) => this.#give(host, items, others)));
+  /** @returns what none of the others took */
+  async #handOverInside(
+    held: readonly HeldRecord[],
+    others: readonly string[],
+  ): Promise<HeldRecord[]> {
+    if (others.length === 0) return [...held];
+    const byHost = new Map<string, HeldRecord[]>();
+    for (const one of held)
+      for (const host of placeOnLeave(one.record, others)) listOf(byHost, host).push(one);
+    const left = await Promise.all(
+      [...byHost].map(([host, records]) => this.#give(host, records, others)),
+    );
+    return [...new Set(left.flat())];
   }
 
-  /** To that host, or to the next that takes them. */
+  /** To that host, or to the next that takes them; the rest is returned. */
   async #give(
     host: string,
-    items: readonly RecordItem[],
+    records: readonly HeldRecord[],
     others: readonly string[],
-  ): Promise<void> {
-    const { custodian } = this.#parts;
-    for (const batch of batches(items))
-      for (const taker of [host, ...others.filter((other) => other !== host)])
-        if ((await custodian.copyTo([taker], batch)).length > 0) break;
-  }
-
-  /** @param isLeaving the own subnet does not count as a holder any more */
-  async #pushOut(held: readonly HeldRecord[], isLeaving: boolean): Promise<void> {
-    const { routing, replicas, selfSubnet, clock } = this.#parts;
-    const bySubnet = new Map<string, RecordItem[]>();
-    for (const record of held) {
-      const closest = routing
-        .closestKnown(record.record.key, replicas + (isLeaving ? 1 : 0))
-        .filter((entry) => entry.subnetId !== selfSubnet)
-        .slice(0, replicas);
-      for (const { subnetId } of closest)
-        listOf(bySubnet, subnetId).push(toItem(record, clock.monotonicMs()));
+  ): Promise<readonly HeldRecord[]> {
+    let left = records;
+    for (const taker of [host, ...others.filter((other) => other !== host)]) {
+      const verdicts = await this.#sendAll(left, (items) => this.#inside.send(taker, items));
+      left = left.filter((held) => !isTaken(verdicts.get(held)));
     }
-    await Promise.all([...bySubnet].map(([subnetId, items]) => this.#push(subnetId, items)));
+    return left;
   }
 
-  async #push(subnetId: string, items: readonly RecordItem[]): Promise<void> {
+  /** To the closest other subnets, and to the next where one of them does not take a record. */
+  async #pushOut(held: readonly HeldRecord[]): Promise<void> {
+    const { replicas, log } = this.#parts;
+    const partings: Parting[] = held.map((one) => ({
+      held: one,
+      candidates: this.#closestOthers(one, replicas + 1 + SPARE_SUBNETS),
+      copies: 0,
+    }));
+    for (;;) {
+      const bySubnet = new Map<string, Parting[]>();
+      for (const one of partings)
+        for (const subnetId of one.candidates.splice(0, replicas - one.copies))
+          listOf(bySubnet, subnetId).push(one);
+      if (bySubnet.size === 0) break;
+      await Promise.all([...bySubnet].map(([subnetId, ones]) => this.#part(subnetId, ones)));
+    }
+    const lost = partings.filter(({ copies }) => copies === 0).length;
+    if (lost > 0) log.warn("no subnet took records over", { records: lost });
+  }
+
+  async #part(subnetId: string, partings: readonly Parting[]): Promise<void> {
+    const records = partings.map(({ held }) => held);
+    const verdicts = await this.#sendAll(records, (items) => this.#outside.send(subnetId, items));
+    for (const one of partings) if (isTaken(verdicts.get(one.held))) one.copies++;
+  }
+
+  /** In batches, until one gets no answer; the verdicts on those that did. */
+  async #sendAll(
+    records: readonly HeldRecord[],
+    send: Send,
+  ): Promise<ReadonlyMap<HeldRecord, PutOutcome>> {
+    const verdicts = new Map<HeldRecord, PutOutcome>();
+    for (let at = 0; at < records.length; at += BATCH_RECORDS) {
+      const batch = records.slice(at, at + BATCH_RECORDS);
+      const nowMs = this.#parts.clock.monotonicMs();
+      const outcomes = await send(batch.map((held) => toItem(held, nowMs)));
+      if (outcomes === undefined) break;
+      for (const [i, outcome] of outcomes.slice(0, batch.length).entries())
+        verdicts.set(batch[i]!, outcome);
+    }
+    return verdicts;
+  }
+
+  async #push(
+    subnetId: string,
+    items: readonly RecordItem[],
+  ): Promise<readonly PutOutcome[] | undefined> {
     const { neighbours, log } = this.#parts;
     try {
-      for (const batch of batches(items)) {
-        const body = PutRequestCodec.encode({ items: batch, isRepair: true, isInside: false });
-        const { body: answer } = await neighbours.call(subnetId, CALL.put, body, PUSH_TIMEOUT_MS);
-        const refused = PutResponseCodec.decode(answer).outcomes.filter((one) => !isKept(one));
-        if (refused.length > 0) log.debug("repair refused", { subnet: subnetId, refused });
-      }
+      const body = PutRequestCodec.encode({ items: [...items], isRepair: true, isInside: false });
+      const { body: answer } = await neighbours.call(subnetId, CALL.put, body, PUSH_TIMEOUT_MS);
+      return PutResponseCodec.decode(answer).outcomes;
     } catch (error) {
       log.debug("repair failed", { subnet: subnetId, reason: errorMessage(error) });
-      for (const [slotId, closest] of this.#closest)
-        this.#closest.set(
-          slotId,
-          closest.filter((id) => id !== subnetId),
-        ); // tried again
-      this.onChange();
+      return undefined;
     }
+  }
+
+  /** Those of a key's closest subnets that are not this one. */
+  #closestOthers({ record }: HeldRecord, count = this.#parts.replicas): string[] {
+    const { routing, selfSubnet } = this.#parts;
+    const closest = routing.closestKnown(record.key, count).map(({ subnetId }) => subnetId);
+    return closest.filter((subnetId) => subnetId !== selfSubnet);
   }
 
   #live(): HeldRecord[] {
@@ -233,7 +337,11 @@ function listOf<T>(lists: Map<string, T[]>, name: string): T[] {
   return list;
 }
 
-function* batches(items: readonly RecordItem[]): Generator<RecordItem[]> {
-  for (let at = 0; at < items.length; at += BATCH_RECORDS)
-    yield items.slice(at, at + BATCH_RECORDS);
+function isTaken(verdict: PutOutcome | undefined): boolean {
+  return verdict !== undefined && isSettled(verdict);
+}
+
+/** There may be room another time. */
+function isForLater({ result }: PutOutcome): boolean {
+  return result === PUT_RESULT.storage || result === PUT_RESULT.quota;
 }

@@ -116,6 +116,7 @@ export class SubnetSession {
         log: parts.log,
         hostKey: parts.hostKey,
         overlay: () => parts.overlay.id,
+        subnetKey: () => parts.subnetKey,
         introduce: () => door.session?.introduce() ?? bareHello(parts),
         approve: (channel) => approveNeighbour(channel, parts.subnetKey.publicKey),
         onCall: async (channel, method, body) =>
@@ -202,9 +203,9 @@ export class SubnetSession {
     this.directory = new OverlayDirectory({ ...shared, ...self, watcher: this.#watcher, hostKey });
   }
 
-  /** Private seed of the subnet's key, for hosts of the link. */
-  get seed(): Uint8Array {
-    return this.#parts.subnetKey.seed;
+  /** The subnet's key, which goes to hosts of its link only. */
+  get key(): KeyPair {
+    return this.#parts.subnetKey;
   }
 
   /** Live hosts by key, this one included. */
@@ -291,6 +292,7 @@ export class SubnetSession {
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.#watcher.stop();
     this.mover.stop();
     this.routing.stop();
     this.#keeper.stop();

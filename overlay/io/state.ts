@@ -44,6 +44,8 @@ export interface OverlayState {
   readonly isLocked: boolean;
   /** Seed of the authority's key, at the host that made the overlay. */
   readonly authoritySeed: Uint8Array | null;
+  /** The subnet where an unlocked overlay takes newcomers in. */
+  readonly homeSubnet: Uint8Array | null;
 }
 
 export interface SubnetState {
@@ -82,7 +84,8 @@ export class StateDirectory {
     const state = new StateDirectory(path, await loadHostKey(path));
     state.overlay = await readState(path, FILES.overlay, parseOverlay);
     state.subnet = await readState(path, FILES.subnet, parseSubnet);
-    state.contacts = (await readState(path, FILES.contacts, parseContacts)) ?? [];
+    // Whom to contact is found out again; a start is never refused over it.
+    state.contacts = (await readState(path, FILES.contacts, parseContacts).catch(() => [])) ?? [];
     return state;
   }
 
@@ -230,6 +233,7 @@ function formatOverlay(overlay: OverlayState): string {
     isLone: overlay.isLone,
     isLocked: overlay.isLocked,
     authoritySeed: overlay.authoritySeed === null ? null : toHex(overlay.authoritySeed),
+    homeSubnet: overlay.homeSubnet === null ? null : toHex(overlay.homeSubnet),
   });
 }
 
@@ -244,6 +248,7 @@ function parseOverlay(bytes: Buffer): OverlayState {
     isLone: json.isLone === true,
     isLocked: json.isLocked === true,
     authoritySeed: typeof json.authoritySeed === "string" ? fromHex(json.authoritySeed) : null,
+    homeSubnet: typeof json.homeSubnet === "string" ? fromHex(json.homeSubnet) : null,
   };
 }
 

@@ -25,13 +25,15 @@ export type WatchListener = (items: readonly RecordItem[]) => void;
 
 /** Keys that one other host may watch through this one. */
 const WATCHES_PER_PEER_MAX = 1024;
+/** Keys that one sibling may have watchers of. */
+const INTERESTS_PER_HOST_MAX = 4096;
 const KEY_BYTES = 32;
 
 export class WatchDesk {
   readonly #siblings: Siblings;
   readonly #listeners = new Map<string, Set<WatchListener>>();
   readonly #remote = new Map<PeerChannel, Map<number, () => void>>();
-  /** Key, then siblings that have watchers of it. */
+  /** Sibling, then keys that it has watchers of, in hex. */
   readonly #interests = new Map<string, Set<string>>();
 
   constructor(siblings: Siblings) {
@@ -53,9 +55,9 @@ export class WatchDesk {
 
   /** A watch of another host, by the number that it gave it; false when it has too many. */
   addRemote(channel: PeerChannel, id: number, key: Uint8Array): boolean {
+    this.removeRemote(channel, id);
     const watches = this.#remote.get(channel) ?? new Map<number, () => void>();
     if (watches.size >= WATCHES_PER_PEER_MAX) return false;
-    this.removeRemote(channel, id);
     this.#remote.set(channel, watches);
     const stop = this.add(key, (items) =>
       channel.notify(NOTICE.watchEvent, WatchNoticeCodec.encode({ id, key, items: [...items] })),
@@ -100,8 +102,7 @@ export class WatchDesk {
   forget(channel: PeerChannel): void {
     for (const stop of this.#remote.get(channel)?.values() ?? []) stop();
     this.#remote.delete(channel);
-    if (this.#siblings.has(channel.hostId)) return;
-    for (const hosts of this.#interests.values()) hosts.delete(channel.hostId);
+    if (!this.#siblings.has(channel.hostId)) this.#interests.delete(channel.hostId);
   }
 
   /** A sibling came: it learns what is watched here. */
@@ -112,13 +113,13 @@ export class WatchDesk {
     }
   }
 
+  /** A sibling has watchers of a key, or none any more; what is too much is passed over. */
   onInterest(hostId: string, key: Uint8Array, isCancel: boolean): void {
-    const keyHex = toHex(key);
-    const hosts = this.#interests.get(keyHex) ?? new Set();
-    if (isCancel) hosts.delete(hostId);
-    else hosts.add(hostId);
-    if (hosts.size === 0) this.#interests.delete(keyHex);
-    else this.#interests.set(keyHex, hosts);
+    const keys = this.#interests.get(hostId) ?? new Set();
+    if (isCancel) keys.delete(toHex(key));
+    else if (key.length === KEY_BYTES && keys.size < INTERESTS_PER_HOST_MAX) keys.add(toHex(key));
+    if (keys.size === 0) this.#interests.delete(hostId);
+    else this.#interests.set(hostId, keys);
   }
 
   /**
@@ -131,8 +132,8 @@ export class WatchDesk {
     for (const listener of this.#listeners.get(keyHex) ?? []) listener(items);
     if (!isEntry) return;
     const body = PutRequestCodec.encode({ items: [...items], isRepair: false, isInside: true });
-    for (const hostId of this.#interests.get(keyHex) ?? [])
-      this.#siblings.channel(hostId)?.notify(NOTICE.changed, body);
+    for (const [hostId, keys] of this.#interests)
+      if (keys.has(keyHex)) this.#siblings.channel(hostId)?.notify(NOTICE.changed, body);
   }
 
   #tellInterest(key: Uint8Array, isCancel: boolean): void {

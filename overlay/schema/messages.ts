@@ -53,6 +53,7 @@ export interface Hello {
 
 export interface Proof {
   signature: Uint8Array;
+  subnetSignature: Uint8Array;
 }
 
 export interface Request {
@@ -129,6 +130,7 @@ export interface SubnetHandover {
   hostSet: Signed | null;
   overlay: OverlayInfo | null;
   contacts: Signed[];
+  membership: Membership | null;
 }
 
 export interface HostStatement {

@@ -34,7 +34,7 @@ export type FormationEvent =
   /** A subnet was joined, made or resumed. */
   | { readonly type: "settled"; readonly subnetTag: string; readonly overlayTag: string }
   /** A step could not be done on this host, such as a full disk; it is tried again. */
-  | { readonly type: "step-failed" }
+  | { readonly type: "step-failed"; readonly hasSubnet: boolean }
   /** The link changed under us, or a wake-up: look around again. */
   | { readonly type: "link-changed" };
 
@@ -146,14 +146,14 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
       case "redeem-failed":
         return this.#onRedeemFailed(event.isFinal, nowMs);
       case "step-failed":
-        return this.#onStepFailed(nowMs);
+        return this.#onStepFailed(event.hasSubnet, nowMs);
       case "tick":
         return this.#onTick(nowMs);
     }
   }
 
-  #onStepFailed(nowMs: number): readonly FormationAction[] {
-    if (this.#state === "member") return [];
+  #onStepFailed(hasSubnet: boolean, nowMs: number): readonly FormationAction[] {
+    if (hasSubnet) return [];
     this.#state = "listening";
     this.#wakeAtMs = nowMs + STEP_RETRY_MS;
     return [];

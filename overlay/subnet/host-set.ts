@@ -15,6 +15,7 @@ import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
 import {
   HostSetBodyCodec,
   HostStatementCodec,
+  type HostSetBody,
   type HostStatement,
   type Signed,
 } from "../schema/messages.ts";
@@ -23,11 +24,12 @@ const STATEMENT_DOMAIN = "causeway-host-1";
 const HOST_SET_DOMAIN = "causeway-host-set-1";
 /** Hosts that a set names at most; identify messages end at 8 KiB. */
 export const HOSTS_ANNOUNCED_MAX = 16;
-const ADDRESSES_MAX = 8;
+export const ADDRESSES_MAX = 8;
 const NAME_BYTES_MAX = 64;
 const COUNTER_SHIFT = 16n;
 /** A change every millisecond for thirty years; beyond it lies only mischief. */
 const COUNTER_MAX = 2n ** 40n;
+const LEAP_MAX = 2n ** 16n;
 
 /** One live host, its statement checked. */
 export interface SetHost {
@@ -38,6 +40,8 @@ export interface SetHost {
   readonly subnetAddresses: readonly string[];
   readonly hostAddresses: readonly string[];
   readonly sequence: number;
+  /** It may admit hosts to the whole overlay. */
+  readonly mayAdmit: boolean;
   readonly signed: Signed;
 }
 
@@ -85,6 +89,7 @@ export function checkStatement(
     subnetAddresses: statement.subnetAddresses,
     hostAddresses: statement.hostAddresses,
     sequence: statement.sequence,
+    mayAdmit: membership.mayAdmit && membership.linkSubnet === null,
     signed,
     subnet: statement.subnet,
   };
@@ -94,6 +99,11 @@ export function checkStatement(
 export function nextVersion(known: bigint, hosts: readonly SetHost[]): bigint {
   const counter = (known >> COUNTER_SHIFT) + 1n;
   return (counter << COUNTER_SHIFT) | BigInt(digestHosts(hosts).readUInt16BE(0));
+}
+
+/** Whether a version is further ahead than missed changes explain. */
+export function isLeap(known: bigint, version: bigint): boolean {
+  return known > 0n && (version >> COUNTER_SHIFT) - (known >> COUNTER_SHIFT) > LEAP_MAX;
 }
 
 /** The version of a subnet's last set, which names nobody. */
@@ -149,9 +159,7 @@ export function checkHostSet(signed: Signed, overlay: Uint8Array, wallMs: number
     throw refused("the subnet's signature does not verify");
   if (body.version >> COUNTER_SHIFT > COUNTER_MAX) throw refused("its version is absurd");
   if (body.statements.length > HOSTS_ANNOUNCED_MAX) throw refused("it names too many hosts");
-  const hosts = body.statements.map((statement) => checkStatement(statement, overlay, wallMs));
-  if (hosts.some((host) => !isEqualBytes(host.subnet, body.subnet)))
-    throw refused("a host states that it is of another subnet");
+  const hosts = validHosts(body, overlay, wallMs);
   return {
     subnet: body.subnet,
     subnetId: toBase32(body.subnet),
@@ -161,6 +169,34 @@ export function checkHostSet(signed: Signed, overlay: Uint8Array, wallMs: number
     peerRecord: body.peerRecord,
     signed,
   };
+}
+
+/**
+ * The hosts whose statements hold: one host's expired certificate takes only that host away.
+ *
+ * @throws {OverlayError} or {WireError} when none of those named does
+ */
+function validHosts(body: HostSetBody, overlay: Uint8Array, wallMs: number): SetHost[] {
+  const problems: Error[] = [];
+  const hosts = body.statements.flatMap((statement) => {
+    try {
+      const host = checkStatement(statement, overlay, wallMs);
+      if (isEqualBytes(host.subnet, body.subnet)) return [host];
+      throw refused("a host states that it is of another subnet");
+    } catch (error) {
+      problems.push(error as Error);
+      return [];
+    }
+  });
+  const [problem] = problems;
+  if (hosts.length === 0 && problem !== undefined) throw problem;
+  return hosts;
+}
+
+/** As many sets, in order, as fit into so many bytes; each as it was signed. */
+export function fittingSets(sets: readonly HostSet[], bytesMax: number): Signed[] {
+  let left = bytesMax;
+  return sets.map((set) => set.signed).filter(({ body }) => (left -= body.length + 80) >= 0);
 }
 
 /** A leave is signed by the leaver, so that no packet on the link can forge one. */

@@ -1,7 +1,7 @@
 /**
  * Host sets of other subnets as this host knows them: the newest version of each.
  */
-import type { HostSet } from "./host-set.ts";
+import { isLeap, type HostSet } from "./host-set.ts";
 
 /** Subnets remembered at most; the longest unheard makes room. */
 export const SUBNETS_KNOWN_MAX = 4096;
@@ -21,6 +21,7 @@ export class SubnetBook {
   consider(set: HostSet): boolean {
     const known = this.#sets.get(set.subnetId);
     if (known !== undefined && !isNewer(set, known)) return false;
+    if (known !== undefined && isLeap(known.version, set.version)) return false;
     this.#sets.delete(set.subnetId);
     this.#sets.set(set.subnetId, set);
     if (this.#sets.size > SUBNETS_KNOWN_MAX)

@@ -81,10 +81,10 @@ describe("checkHello", () => {
   it("lets link-bound membership hold in its own subnet only", () => {
     const membership = membershipOf("anna", { linkSubnet: SUBNET });
     expect(checkHello(helloOf("anna", { membership }), OVERLAY, WALL_MS).membership).toBeDefined();
-    for (const subnet of [pairOf("another subnet").publicKey, new Uint8Array()])
-      expect(() => checkHello(helloOf("anna", { membership, subnet }), OVERLAY, WALL_MS)).toThrow(
-        /admitted on an open link/,
-      );
+    const subnet = pairOf("another subnet").publicKey;
+    expect(() => checkHello(helloOf("anna", { membership, subnet }), OVERLAY, WALL_MS)).toThrow(
+      /admitted on an open link/,
+    );
   });
 
   it("refuses a hello without a whole key or nonce", () => {

@@ -3,11 +3,12 @@ import { afterEach, describe, expect, it } from "vitest";
 import { PUT_RESULT } from "../../../overlay/io/methods.ts";
 import { placeCopies } from "../../../overlay/records/placement.ts";
 import { encodeRecord, type SignedRecord } from "../../../overlay/records/record.ts";
-import type { RecordItem } from "../../../overlay/schema/messages.ts";
+import { GetResponseCodec, type RecordItem } from "../../../overlay/schema/messages.ts";
 import type { CopyPolicy } from "../../../overlay/types.ts";
+import { pairOf } from "../identity/members.ts";
 import { HOUR_MS, keyOf, makeRecord } from "../records/fixture.ts";
-import { stopAll } from "./loopback.ts";
-import { startSite, type SiteHost } from "./site.ts";
+import { dial, startPeer, stopAll, until } from "./loopback.ts";
+import { startHost, startSite, type SiteHost } from "./site.ts";
 
 afterEach(stopAll);
 
@@ -179,6 +180,39 @@ describe("a get is answered for the whole subnet", () => {
     expect(answer.resolvedBy).toBe("sibling");
     expect([first!.id, second!.id]).toContain(answer.host);
     expect(fourth!.asked()).toBe(0);
+  });
+
+  it("by a sibling too while what is here lies here only until it is moved", async () => {
+    const site = await startSite("quay", NAMES);
+    const policy: CopyPolicy = { type: "copies", count: 2 };
+    const ours = makeRecord({ policy });
+    const theirs = makeRecord({ policy, publisher: "bert" });
+    const [first, , , fourth] = byPlace(site, ours.key);
+    await fourth!.custodian.putInside([itemOf(ours)]);
+    await put(first!, theirs);
+    const { items } = await fourth!.custodian.get(ours.key);
+    expect(items.map(({ record }) => Buffer.from(record)).toSorted(Buffer.compare)).toEqual(
+      [ours, theirs].map((one) => Buffer.from(encodeRecord(one))).toSorted(Buffer.compare),
+    );
+  });
+
+  it("as if they had nothing by siblings that send rubbish", async () => {
+    const anna = await startHost("anna", "quay");
+    const forger = await startPeer("bert", {
+      hello: { subnet: pairOf("quay").publicKey },
+      subnetKey: () => pairOf("quay"),
+      onCall: async () => {
+        const items = [{ record: Uint8Array.of(1, 2, 3), remainingMs: HOUR_MS }];
+        const host = pairOf("bert").publicKey;
+        return GetResponseCodec.encode({ items, resolvedBy: 1, host, tried: 0 });
+      },
+    });
+    await dial(anna, forger);
+    await until("met", () => anna.siblings.channels().length === 1);
+    expect(await anna.custodian.get(keyOf("printer"))).toMatchObject({
+      items: [],
+      resolvedBy: "none",
+    });
   });
 
   it("by asking the link when it lies where it came to", async () => {

@@ -1,10 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
 import { utf8 } from "../../../platform/bytes.ts";
+import { WatchFeed } from "../../../overlay/io/watch-feed.ts";
 import type { WatchEvent } from "../../../overlay/types.ts";
 import { pairOf } from "../identity/members.ts";
 import { keyOf } from "../records/fixture.ts";
-import { stopAll, until } from "./loopback.ts";
+import { dial, stopAll, until } from "./loopback.ts";
 import { introduceSites, startSite, type SiteHost } from "./site.ts";
 
 afterEach(stopAll);
@@ -97,6 +98,17 @@ describe("put and get", () => {
     expect(await values(dora!, key)).toEqual(["back"]);
   });
 
+  it("remove what a put just before has yet to store", async () => {
+    const [anna, , cora] = await threeSites();
+    const key = keyOf("printer");
+    const [, isRemoved] = await Promise.all([
+      anna!.directory.put(key, utf8("here")),
+      anna!.directory.remove(key),
+    ]);
+    expect(isRemoved).toBe(true);
+    expect(await values(cora!, key)).toEqual([]);
+  });
+
   it("find nothing under a key that nobody used, without an error", async () => {
     const [anna] = await threeSites();
     const { records, path } = await anna!.directory.get(keyOf("nothing"));
@@ -177,6 +189,45 @@ describe("watch", () => {
     await Promise.all(watching);
     const both = ["put anna's", "put cora's"];
     expect(heard).toEqual({ anna: both, bert: both });
+  });
+
+  it("ends with this host's time in the subnet, and goes on in the next with each change once", async () => {
+    const [anna, , , dora] = await threeSites();
+    const key = keyOf("printer");
+    const { signal } = new AbortController();
+    const feed = new WatchFeed(key);
+    const heard: string[] = [];
+    const watch = async (host: SiteHost, given?: WatchFeed): Promise<void> => {
+      for await (const event of host.directory.watch(key, signal, given))
+        heard.push(inWords(event));
+    };
+    await anna!.directory.put(key, utf8("first"), { ttlMs: 1_500 });
+    const former = watch(anna!, feed);
+    await until("heard", () => heard.length === 1);
+    anna!.watcher.stop();
+    await former;
+    await watch(anna!); // it is over there for good
+    await dora!.directory.put(key, utf8("second"));
+    const next = watch(dora!, feed);
+    await until("heard the change", () => heard.length === 2);
+    await until("and the end of what was told before", () => heard.length === 3);
+    dora!.watcher.stop();
+    await next;
+    feed.stop();
+    expect(heard).toEqual(["put first", "put second", "expire 1"]);
+  });
+
+  it("leaves no subscription behind that was under way when it ended", async () => {
+    const [anna, , cora] = await threeSites();
+    await dial(anna!, cora!);
+    const key = keyFor(cora!, true);
+    const stop = new AbortController();
+    const events = anna!.directory.watch(key, stop.signal);
+    const first = events.next();
+    stop.abort();
+    await first;
+    const calls = (): string[] => cora!.served.filter((call) => call === "watch from anna");
+    await until("begun and cancelled", () => calls().length === 2);
   });
 
   it("tells that a record has expired", async () => {

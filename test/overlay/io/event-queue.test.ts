@@ -19,6 +19,20 @@ describe("EventQueue", () => {
     expect(heard).toEqual([1, 2, 3, 4]);
   });
 
+  it("keeps for the next reader what one left", async () => {
+    const queue = new EventQueue<number>();
+    for (const item of [1, 2, 3]) queue.push(item);
+    const heard: number[] = [];
+    for (const last of [1, 3]) {
+      const stop = new AbortController();
+      for await (const item of queue.read(stop.signal)) {
+        heard.push(item);
+        if (item === last) stop.abort();
+      }
+    }
+    expect(heard).toEqual([1, 2, 3]);
+  });
+
   it("yields nothing to a reader whose signal was aborted before", async () => {
     const queue = new EventQueue<number>();
     queue.push(1);

@@ -90,6 +90,7 @@ export async function startPeer(
       hostKey: pairOf(name),
       overlay: () => OVERLAY,
       introduce: () => helloOf(name, hello),
+      subnetKey: () => undefined,
       approve: () => {},
       onCall: async (_peer, _method, body) => body,
       onNotice: (_peer, method) => notices.push(method),

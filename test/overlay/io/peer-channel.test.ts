@@ -172,10 +172,35 @@ describe("an end that does not keep to the rules", () => {
     const bert = await startPeer("bert");
     const forged = await rawPeer("mallory", bert);
     forged.send({ hello: helloOf("anna") }); // Anna's certificate is no secret
-    forged.send({ proof: { signature: pairOf("mallory").sign("causeway-hello-1", BODY) } });
+    const signature = pairOf("mallory").sign("causeway-hello-1", BODY);
+    forged.send({ proof: { signature, subnetSignature: new Uint8Array() } });
     await until("cut", () => goodbyeOf(forged) === "the hello is not proven");
     await until("closed", forged.isCut);
     expect(bert.opened).toEqual([]);
+  });
+
+  it("may only ask to be taken back with a membership bound to a link and no subnet", async () => {
+    const bert = await startPeer("bert", { onCall: async () => BODY });
+    const raw = await rawPeer("anna", bert);
+    const subnet = pairOf("my subnet").publicKey;
+    greet(raw, bert, "anna", { membership: membershipOf("anna", { linkSubnet: subnet }) });
+    await until("open", () => bert.opened.length === 1);
+    raw.send({ request: { id: 1, method: "get", body: BODY } });
+    raw.send({ request: { id: 2, method: "adopt", body: BODY } });
+    await until("answers", () => raw.heard.filter((frame) => frame.response).length === 2);
+    const codes = raw.heard.flatMap(({ response }) => (response ? [response.errorCode] : []));
+    expect(codes.toSorted()).toEqual(["", "ERR_OVERLAY_REFUSED"]);
+  });
+
+  it("is cut when it claims a subnet whose key it does not hold", async () => {
+    const bert = await startPeer("bert");
+    const liar = await rawPeer("anna", bert);
+    greet(liar, bert, "anna", { subnet: pairOf("their subnet").publicKey }, pairOf("my subnet"));
+    await until("cut", () => goodbyeOf(liar) === "the hello's subnet is not proven");
+    expect(bert.opened).toEqual([]);
+    const honest = await rawPeer("anna", bert);
+    greet(honest, bert, "anna", { subnet: pairOf("my subnet").publicKey }, pairOf("my subnet"));
+    await until("open", () => bert.opened.length === 1);
   });
 
   it("is cut when it sends our own hello and proof back", async () => {
@@ -191,7 +216,10 @@ describe("an end that does not keep to the rules", () => {
 
   it.each<[string, Frame[]]>([
     ["a call before its hello", [{ request: { id: 1, method: "admit", body: BODY } }]],
-    ["a proof before its hello", [{ proof: { signature: new Uint8Array(64) } }]],
+    [
+      "a proof before its hello",
+      [{ proof: { signature: new Uint8Array(64), subnetSignature: new Uint8Array() } }],
+    ],
     ["two hellos", [{ hello: helloOf("mallory") }, { hello: helloOf("mallory") }]],
   ])("is cut for %s", async (_what, frames) => {
     const bert = await startPeer("bert");

@@ -1,6 +1,7 @@
 /** A peer that opens the channel's stream itself and sends what it likes. */
 import type { Stream } from "@libp2p/interface";
-import { proveHello } from "../../../overlay/identity/hello.ts";
+import { proveHello, proveSubnet } from "../../../overlay/identity/hello.ts";
+import type { KeyPair } from "../../../overlay/identity/keys.ts";
 import { FrameStream } from "../../../overlay/io/frame-stream.ts";
 import { peerIdOf, toMultiaddr } from "../../../overlay/io/nodes.ts";
 import { PEER_PROTOCOL } from "../../../overlay/io/peer-channel.ts";
@@ -41,7 +42,13 @@ export async function rawPeer(name: string, to: Peer): Promise<RawPeer> {
 }
 
 /** Says hello as `name` and proves it, with the proof changed if asked to. */
-export function greet(raw: RawPeer, to: Peer, name: string, hello: Partial<Hello> = {}): void {
+export function greet(
+  raw: RawPeer,
+  to: Peer,
+  name: string,
+  hello: Partial<Hello> = {},
+  subnetKey?: KeyPair,
+): void {
   const own = helloOf(name, hello);
   const ends = {
     ownNonce: own.nonce,
@@ -50,7 +57,9 @@ export function greet(raw: RawPeer, to: Peer, name: string, hello: Partial<Hello
     peerPeerId: to.node.peerId.toString(),
   };
   raw.send({ hello: own });
-  raw.send({ proof: { signature: proveHello(pairOf(name), ends) } });
+  const signature = proveHello(pairOf(name), ends);
+  const subnetSignature = subnetKey === undefined ? new Uint8Array() : proveSubnet(subnetKey, ends);
+  raw.send({ proof: { signature, subnetSignature } });
 }
 
 export function goodbyeOf(raw: RawPeer): string | undefined {

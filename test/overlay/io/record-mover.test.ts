@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { isKept } from "../../../overlay/io/custodian.ts";
 import { placeInSubnet } from "../../../overlay/records/subnet-placement.ts";
 import { encodeRecord, type SignedRecord } from "../../../overlay/records/record.ts";
 import type { CopyPolicy } from "../../../overlay/types.ts";
@@ -74,7 +75,81 @@ describe("inside the subnet", () => {
   );
 });
 
+describe("a host or a subnet that cannot take records yet", () => {
+  it("gets its copies once its disk has room, a newcomer of the own subnet", async () => {
+    const site = await startSite("quay", ["anna", "bert"]);
+    const records = recordsOf({ type: "copies", count: 2 });
+    await putAll(site[0]!, records);
+    const cora = await startHost("cora", "quay");
+    cora.breakDisk();
+    await Promise.all(site.map((host) => dial(cora, host)));
+    await until("met", () => site.every(({ siblings }) => siblings.has(cora.id)));
+    for (const { mover } of site) mover.onChange();
+    await until("tried", () => cora.served.length > 0);
+    await sleep(200);
+    cora.mendDisk();
+    await until("placed", () => isPlaced([...site, cora], records));
+  });
+
+  it("gets them then, another subnet, while nothing is sent twice to those that did", async () => {
+    const [quay, pier, moor] = await Promise.all([
+      startSite("quay", ["anna"], 3),
+      startSite("pier", ["bert"], 3),
+      startSite("moor", ["cora"], 3),
+    ]);
+    const records = recordsOf({ type: "copies", count: 1 });
+    await putAll(quay[0]!, records);
+    const { mover } = quay[0]!;
+    mover.onChange();
+    await sleep(600);
+    introduceSites(quay, pier, moor);
+    moor[0]!.breakDisk();
+    mover.onChange();
+    const puts = (host: SiteHost): number =>
+      host.served.filter((call) => call === "put from anna").length;
+    await until("tried", () => puts(moor[0]!) === 2); // two batches
+    await sleep(1_000);
+    moor[0]!.mendDisk();
+    await until("pushed", () => isSomewhere(moor, records));
+    expect([puts(pier[0]!), puts(moor[0]!)]).toEqual([2, 4]);
+  });
+});
+
 describe("between subnets", () => {
+  it("hosts that are the last and leave together hand over to the others", async () => {
+    const [quay, pier] = await Promise.all([
+      startSite("quay", ["anna", "bert"]),
+      startSite("pier", ["cora"]),
+    ]);
+    introduceSites(quay, pier);
+    const records = recordsOf({ type: "one" });
+    const acknowledged = records.map(async (record, i) => {
+      const item = { record: encodeRecord(record), remainingMs: HOUR_MS };
+      const outcomes = await quay[i % 2]!.custodian.put([item], null).catch(() => []);
+      return outcomes.filter(isKept).map(() => record);
+    });
+    await Promise.all(quay.map(({ mover }) => mover.handOver()));
+    const kept = (await Promise.all(acknowledged)).flat();
+    expect(kept.length).toBeGreaterThan(0);
+    expect(isSomewhere(pier, kept)).toBe(true);
+    await expect(quay[0]!.custodian.put([], null)).rejects.toMatchObject({
+      code: "ERR_OVERLAY_NOT_JOINED",
+    });
+  });
+
+  it("a last host hands over to the next closest where the closest does not answer", async () => {
+    const [quay, pier] = await Promise.all([
+      startSite("quay", ["anna"], 1),
+      startSite("pier", ["bert"], 1),
+    ]);
+    introduceSites(quay, pier);
+    quay[0]!.routing.list("moor"); // nobody is there
+    const records = recordsOf({ type: "copies", count: 1 });
+    await putAll(quay[0]!, records);
+    await quay[0]!.mover.handOver();
+    expect(isSomewhere(pier, records)).toBe(true);
+  });
+
   it("the last host of a subnet hands over to the closest others", async () => {
     const [quay, pier, moor] = await Promise.all([
       startSite("quay", ["anna"]),

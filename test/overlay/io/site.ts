@@ -79,6 +79,7 @@ export interface SiteHost extends Peer {
   readonly custodian: Custodian;
   readonly mover: RecordMover;
   readonly directory: OverlayDirectory;
+  readonly watcher: Watcher;
   readonly neighbours: Neighbours;
   readonly routing: ListedRouting;
   readonly book: SubnetBook;
@@ -86,6 +87,7 @@ export interface SiteHost extends Peer {
   readonly served: string[];
   /** Its disk takes nothing any more. */
   breakDisk(): void;
+  mendDisk(): void;
   /** Questions put to the link. */
   asked(): number;
   /** Ends the host without a word. */
@@ -111,6 +113,7 @@ export async function startHost(name: string, subnet: string, replicas = 2): Pro
   );
   const peer = await startPeer(name, {
     hello: { subnet: pairOf(subnet).publicKey },
+    subnetKey: () => pairOf(subnet),
     onCall: async (channel, method, body) => {
       served.push(`${method} from ${nameOf(channel)}`);
       const isSibling = channel.subnetId === subnetId;
@@ -178,11 +181,13 @@ export async function startHost(name: string, subnet: string, replicas = 2): Pro
     custodian,
     mover,
     directory,
+    watcher,
     neighbours,
     routing,
     book,
     served,
     breakDisk: () => (isDiskBroken = true),
+    mendDisk: () => (isDiskBroken = false),
     asked: () => questions,
     async crash() {
       running.delete(started);
@@ -228,6 +233,7 @@ export function introduceSites(...sites: readonly (readonly SiteHost[])[]): void
       id,
       key: pairOf(name).publicKey,
       name,
+      mayAdmit: true,
       subnetAddresses: [address],
       hostAddresses: [address],
       sequence: 1,

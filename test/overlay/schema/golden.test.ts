@@ -85,7 +85,11 @@ describe("the wire form", () => {
 
   it("of each other frame", () => {
     const { FrameCodec } = messages;
-    both(FrameCodec, { proof: { signature: three } }, "1203" + "0a0103");
+    both(
+      FrameCodec,
+      { proof: { signature: three, subnetSignature: three } },
+      "1206" + "0a0103" + "120103",
+    );
     both(
       FrameCodec,
       { request: { id: 7, method: "get", body: three } },
@@ -195,9 +199,15 @@ describe("the wire form", () => {
       hostSet: signed,
       overlay: info,
       contacts: [signed],
+      membership: { chain: [signed] },
     };
     const HANDOVER =
-      "0a0101" + field(2, CLAIM) + field(3, SIGNED) + field(5, INFO) + field(6, SIGNED);
+      "0a0101" +
+      field(2, CLAIM) +
+      field(3, SIGNED) +
+      field(5, INFO) +
+      field(6, SIGNED) +
+      field(7, field(1, SIGNED));
     both(messages.SubnetClaimCodec, hello.claim!, CLAIM);
     both(messages.SubnetHandoverCodec, handover, HANDOVER);
     both(

@@ -36,6 +36,7 @@ const handover: messages.SubnetHandover = {
   hostSet: signed(1),
   overlay,
   contacts: [signed(3), signed(4)],
+  membership: { chain: [signed(5)] },
 };
 
 const items: messages.RecordItem[] = [
@@ -79,7 +80,12 @@ const FRAME = 256 * KIB;
 
 const FRAMES: readonly messages.Frame[] = [
   { hello: HELLO },
-  { proof: { signature: new Uint8Array(64).fill(1) } },
+  {
+    proof: {
+      signature: new Uint8Array(64).fill(1),
+      subnetSignature: new Uint8Array(64).fill(2),
+    },
+  },
   { request: { id: 7, method: "put", body: utf8("body") } },
   { response: { id: 7, body: utf8("body"), errorCode: "ERR_X", errorMessage: "no" } },
   { notice: { method: "leave", body: utf8("body") } },

@@ -296,7 +296,7 @@ describe("two that make a subnet at the same time", () => {
   it("try again later when making it failed", () => {
     const host = started(NEWCOMER);
     host.pass(LISTEN_MS);
-    expect(host.feed({ type: "step-failed" })).toEqual([]);
+    expect(host.feed({ type: "step-failed", hasSubnet: false })).toEqual([]);
     expect(host.pass(10_000)).toEqual(["5500 create-overlay"]);
   });
 });
@@ -348,7 +348,7 @@ describe("a host in a subnet", () => {
   it("stays where it is on a change of the link and after steps that failed", () => {
     const host = inSubnet();
     expect(host.feed({ type: "link-changed" })).toEqual([]);
-    expect(host.feed({ type: "step-failed" })).toEqual([]);
+    expect(host.feed({ type: "step-failed", hasSubnet: true })).toEqual([]);
     expect(host.pass(60_000)).toEqual([]);
   });
 });

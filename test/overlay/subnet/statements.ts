@@ -37,6 +37,7 @@ export function plainHost(index: number, sequence = 1): SetHost {
     subnetAddresses: [`10.0.0.${index}:4711`],
     hostAddresses: [`10.0.0.${index}:4712`],
     sequence,
+    mayAdmit: true,
     signed: { body: key, signature: new Uint8Array() },
   };
 }

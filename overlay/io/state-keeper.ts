@@ -1,0 +1,58 @@
+/** Keeps on disk what a host comes back with: its subnet, that subnet's version, whom to contact. */
+import { errorMessage } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/logger.ts";
+import { fittingSets } from "../subnet/host-set.ts";
+import type { SubnetSession } from "./session.ts";
+import type { StateDirectory, SubnetState } from "./state.ts";
+
+const CONTACTS_KEPT_MAX = 32;
+const CONTACTS_BYTES_MAX = 200 * 1024;
+/** A changed host set is on disk this soon, so that a crash loses no version. */
+const SAVE_SOON_MS = 500;
+
+export class StateKeeper {
+  readonly #state: StateDirectory;
+  readonly #session: () => SubnetSession | undefined;
+  readonly #log: Logger;
+  #timer: NodeJS.Timeout | undefined;
+  /** The present subnet, until it is on disk. */
+  #unsaved: SubnetState | undefined;
+
+  constructor(state: StateDirectory, session: () => SubnetSession | undefined, log: Logger) {
+    this.#state = state;
+    this.#session = session;
+    this.#log = log;
+  }
+
+  /** A full disk is no reason to leave the subnet again: it is tried anew with each `save`. */
+  async saveSubnet(subnet: SubnetState): Promise<void> {
+    this.#unsaved = subnet;
+    await this.save();
+  }
+
+  async save(): Promise<void> {
+    const session = this.#session();
+    if (session === undefined) return;
+    const own = session.hostSet === undefined ? [] : [session.hostSet];
+    const others = session.book.all().filter((set) => set.hosts.length > 0);
+    const sets = [...own, ...others.slice(-CONTACTS_KEPT_MAX)];
+    try {
+      if (this.#unsaved !== undefined) await this.#state.saveSubnet(this.#unsaved);
+      this.#unsaved = undefined;
+      await this.#state.saveContacts(fittingSets(sets, CONTACTS_BYTES_MAX));
+    } catch (error) {
+      this.#log.warn("state not saved; tried again", { reason: errorMessage(error) });
+    }
+  }
+
+  saveSoon(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.save();
+    }, SAVE_SOON_MS);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+}

@@ -1,0 +1,105 @@
+import { afterEach, expect, it } from "vitest";
+import { SILENT } from "../../../platform/logger.ts";
+import { createRandom } from "../../../platform/random.ts";
+import { OverlayError, type OverlayErrorCode } from "../../../overlay/errors.ts";
+import { Neighbours } from "../../../overlay/io/neighbours.ts";
+import type { HostSet } from "../../../overlay/subnet/host-set.ts";
+import { SubnetBook } from "../../../overlay/subnet/subnet-book.ts";
+import { pairOf } from "../identity/members.ts";
+import { SetClock } from "../records/fixture.ts";
+import { dial, startPeer, stopAll, type Peer } from "./loopback.ts";
+import { ListedRouting, startHost } from "./site.ts";
+
+afterEach(stopAll);
+
+const DAY_MS = 24 * 3_600_000;
+const ofPier = {
+  hello: { subnet: pairOf("pier").publicKey },
+  subnetKey: () => pairOf("pier"),
+};
+
+it.each<OverlayErrorCode>(["ERR_OVERLAY_QUOTA", "ERR_OVERLAY_NOT_JOINED"])(
+  "asks another host of a subnet where one answers %s",
+  async (code) => {
+    const anna = await startHost("anna", "quay");
+    const busy = await startPeer("bert", {
+      ...ofPier,
+      onCall: async () => {
+        throw new OverlayError(code, "not now");
+      },
+    });
+    const other = await startPeer("cora", ofPier);
+    await dial(anna, busy);
+    await dial(anna, other);
+    for (let i = 0; i < 10; i++)
+      expect(
+        await anna.neighbours.call(pairOf("pier").id, "get", new Uint8Array(), 1_000),
+      ).toMatchObject({ host: pairOf("cora").id });
+  },
+);
+
+function neighboursOf({ pool }: Peer, clock: SetClock): Neighbours {
+  return new Neighbours(pool, {
+    routing: new ListedRouting("quay"),
+    book: new SubnetBook(),
+    clock,
+    random: createRandom(1),
+    log: SILENT,
+    addressesOf: async () => [],
+    allowsDials: true,
+  });
+}
+
+/** A subnet whose one host is at a port where nobody listens. */
+function setOf(subnet: string, address: string): HostSet {
+  const nothing = new Uint8Array();
+  const signed = { body: nothing, signature: nothing };
+  const host = {
+    id: subnet,
+    key: nothing,
+    name: subnet,
+    subnetAddresses: [address],
+    hostAddresses: [address],
+    sequence: 1,
+    mayAdmit: true,
+    signed,
+  };
+  const { publicKey, id } = pairOf(subnet);
+  return {
+    subnet: publicKey,
+    subnetId: id,
+    generation: 1,
+    version: 1n,
+    hosts: [host],
+    peerRecord: nothing,
+    signed,
+  };
+}
+
+it("remembers 128 lost subnets, the latest", async () => {
+  const peer = await startPeer("anna");
+  const neighbours = neighboursOf(peer, new SetClock());
+  for (let i = 0; i <= 128; i++) neighbours.remember(setOf(`lost ${i}`, "127.0.0.1:9"));
+  const why = async (subnet: string): Promise<string> =>
+    neighbours.connect(pairOf(subnet).id).then(
+      () => "reached",
+      (error: Error) => error.message,
+    );
+  const unknown = "no host of it is known";
+  expect(await why("lost 0")).toBe(unknown);
+  expect(await why("lost 1")).not.toBe(unknown);
+  expect(await why("lost 128")).not.toBe(unknown);
+});
+
+it("gives a lost subnet up after a day, if it reaches others", async () => {
+  const peer = await startPeer("anna");
+  const clock = new SetClock();
+  const neighbours = neighboursOf(peer, clock);
+  neighbours.remember(setOf("moor", "127.0.0.1:9"));
+  clock.pass(2 * DAY_MS);
+  neighbours.maintain();
+  expect(neighbours.knowsOthers).toBe(true); // nobody else could bring it back
+  await dial(peer, await startPeer("bert", ofPier));
+  neighbours.maintain();
+  expect(neighbours.knowsOthers).toBe(false);
+});
