@@ -175,7 +175,8 @@ export class Custodian {
       log.warn("no host of the subnet stored a record", { key: toHex(record.key) });
       return outcome(PUT_RESULT.storage, { message: "no host of the subnet could store it" });
     }
-    if (placeInSubnet(record, live) === null) void this.#consolidate(record.key, item);
+    const isNewHere = own?.result === PUT_RESULT.stored;
+    if (isNewHere && placeInSubnet(record, live) === null) void this.#consolidate(record.key, item);
     // A host without a copy of its own still tells whoever watches through it, and so does the
     // publisher's own host, which had the record before it was spread.
     const isOwnPut = from === null && own?.result === PUT_RESULT.duplicate;

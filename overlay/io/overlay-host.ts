@@ -43,6 +43,7 @@ const SAVE_EVERY_MS = 30_000;
 const CONFIRM_EVERY_MS = 60_000;
 const EXPIRE_EVERY_MS = 1_000;
 const MARK_TIME_EVERY_MS = 60_000;
+const AFTER_SIBLINGS_MS = 200;
 const TOKEN_META = "token-use/";
 
 export class OverlayHost {
@@ -57,7 +58,7 @@ export class OverlayHost {
   formation!: Formation;
   session: SubnetSession | undefined;
   joinedVia: JoinedVia | null = null;
-  /** Difference of a peer's wall clock to ours at its last hello, by host id, ms. */
+  /** A peer's wall clock less ours at its last hello, by host id, ms. */
   readonly clockOffsets = new Map<string, number>();
   readonly #state: StateDirectory;
   readonly #level: LevelStore;
@@ -298,7 +299,6 @@ export class OverlayHost {
   }
 
   // ---- other hosts, over the host node
-
   #introduce(): Omit<Hello, "nonce"> {
     if (this.session !== undefined) return this.session.introduce();
     const { hostKey, parts, members } = this;
@@ -322,9 +322,9 @@ export class OverlayHost {
 
   async #onCall(channel: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array> {
     if (method === CALL.admit) {
-      const before = this.members.overlay;
+      const before = this.members.overlay?.isLocked;
       const answer = await this.#admission.admit(channel, body);
-      if (before?.isLocked !== this.members.overlay?.isLocked) this.announceLock();
+      if (before !== this.members.overlay?.isLocked) this.announceLock();
       return answer;
     }
     if (method === CALL.adopt) return this.#admission.adopt(channel);
@@ -386,7 +386,7 @@ export class OverlayHost {
       session.neighbours.remember(set);
     }
     // Siblings first where there are any: they wait for this host, the others do not.
-    if (hostSet === undefined) session.neighbours.maintain();
+    session.maintainSoon(hostSet === undefined ? 0 : AFTER_SIBLINGS_MS);
     session.mover.pushSoon(isMerge || this.joinedVia === "resumed" ? "all" : "owned");
     const { prefixes = [], gatewayMac = null } = (await fingerprint) ?? {};
     await members.settleHome(key.publicKey, isMerge).catch(() => {}); // the next save tells

@@ -2,6 +2,7 @@
  * One subnet as long as this host is in it: the subnet node, the DHT, the siblings, the records'
  * ways. Another subnet (a merge, a move) is another session.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -46,6 +47,7 @@ const STATEMENT_EVERY_MS = STATEMENT_GOOD_FOR_MS * 0.4;
 const SIBLING_RETRY_MS = 5_000;
 /** Tries before a host named in a handed-over set counts as gone. */
 const SIBLING_TRIES = 2;
+const LEAVE_WAIT_MS = 100;
 
 export interface SessionParts {
   readonly subnetKey: KeyPair;
@@ -286,6 +288,8 @@ export class SubnetSession {
       log.warn("hand-over failed", { reason: errorMessage(error) });
     });
     this.siblings.notify(NOTICE.leave, SignedCodec.encode(this.#keeper.leave()));
+    // The last two may leave together: each is to hear of the other before it asks who is last.
+    if (this.hosts.length > 1) await sleep(LEAVE_WAIT_MS);
     if (this.hosts.length === 1) await this.#keeper.resignSubnet();
     await this.close();
   }
@@ -364,6 +368,11 @@ export class SubnetSession {
     for (let attempt = 0; attempt < SIBLING_TRIES; attempt++)
       if (await this.siblings.reach(host)) return;
     if (!this.siblings.has(host.id)) this.#keeper.hostDown(host.id);
+  }
+
+  /** Reaches for subnets that are known and not connected, without waiting for the next round. */
+  maintainSoon(delayMs: number): void {
+    this.#timers.push(setTimeout(() => this.#maintain(), delayMs));
   }
 
   #maintain(): void {

@@ -41,6 +41,7 @@ describe.skipIf(LAB_MISSING !== undefined)("hosts that join", () => {
   });
 
   it("act as one node: one subnet id a link, and three in all", async () => {
+    await bed.settle(3, 9); // the last one has only just come
     for (const host of bed.hosts()) {
       const [own, ...others] = await bed.subnets(host);
       expect(own!.hosts.map(({ name }) => name).toSorted()).toEqual(

@@ -1,7 +1,9 @@
+import { createHash } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { isWhole, measureHeal, measureRace } from "../../daemon/bench/overlay/merge.ts";
 import { keyQuestions } from "../../daemon/bench/overlay/policies.ts";
+import { toBase32 } from "../../platform/base32.ts";
 import { LAB_MISSING } from "./lab-requirements.ts";
 
 const HOLDERS = ["alpha-1", "alpha-2", "alpha-3", "alpha-4"];
@@ -61,7 +63,12 @@ describe.skipIf(LAB_MISSING !== undefined)("hosts of one link", () => {
       await bed.put("beta-1", `all ${i}`, "kept", { copies: "all" });
       for (const host of HOLDERS) expect(await bed.finds(host, `all ${i}`, "kept")).toBe(true);
     }
-    expect(keyQuestions(await capture.stop())).toEqual([]);
+    // Records of other tests may be looked for meanwhile: those that only one host keeps.
+    const labels = [0, 1, 2, 3].map((i) =>
+      toBase32(createHash("sha256").update(`all ${i}`).digest()),
+    );
+    const asked = keyQuestions(await capture.stop()).map((name) => name.split(".")[0]!);
+    expect(asked.filter((label) => labels.includes(label))).toEqual([]);
   });
 
   it("are one subnet again after a cut of their link, and lose nothing", async () => {
