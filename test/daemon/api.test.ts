@@ -329,8 +329,11 @@ describe("control", () => {
   });
 
   it("goes down once, keeping the state", async () => {
-    const answers = await Promise.all([ask("POST", "/v1/down"), ask("POST", "/v1/down")]);
+    // The second may come when the daemon is gone already, and then finds its connection cut.
+    const asked = await Promise.allSettled([ask("POST", "/v1/down"), ask("POST", "/v1/down")]);
     await daemon.stopped;
+    const answers = asked.flatMap((one) => (one.status === "fulfilled" ? [one.value] : []));
+    expect(answers.length).toBeGreaterThan(0);
     for (const { status, text } of answers) {
       expect(status).toBe(202);
       expect(
