@@ -33,7 +33,9 @@ export function createDriver<Event, Action>(
     timer = undefined;
     if (isStopped || machine.wakeAtMs === Infinity) return;
     const waitMs = Math.min(WAIT_MAX_MS, Math.max(0, machine.wakeAtMs - clock.monotonicMs()));
-    timer = setTimeout(() => run({ type: "tick" }), Math.ceil(waitMs));
+    // A timer counts in whole milliseconds of its own and may be a fraction early.
+    const isDue = (): boolean => clock.monotonicMs() >= machine.wakeAtMs;
+    timer = setTimeout(() => (isDue() ? run({ type: "tick" }) : schedule()), Math.ceil(waitMs));
   };
 
   const run = (event: Event | Tick): void => {
