@@ -125,10 +125,6 @@ export interface TokenAnswer {
   readonly expiresInMs: number;
 }
 
-export interface LeaveRequest {
-  readonly forget?: boolean;
-}
-
 /** First line of the answer to `down` and `leave`; the stream ends with the daemon. */
 export interface StopAnswer {
   readonly stopping: true;

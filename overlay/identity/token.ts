@@ -18,7 +18,6 @@ import {
 import { checkMembership } from "./certificate.ts";
 import { createKeyPair, isSignedBy, KEY_BYTES, type KeyPair } from "./keys.ts";
 
-export const TOKEN_LIFETIME_MS = 24 * 3600 * 1000;
 const TOKEN_DOMAIN = "causeway-token-1";
 const REDEEM_DOMAIN = "causeway-redeem-1";
 const PREFIX = "causeway1.";

@@ -17,7 +17,7 @@ const ITEM_OVERHEAD_BYTES = 16;
 
 export function toGetResponse(answer: Answer): GetResponse {
   const resolvedBy = { local: 1, sibling: 2, multicast: 3, none: 4 }[answer.resolvedBy];
-  return { items: fitting(answer.items), resolvedBy, host: fromBase32(answer.host), tried: 0 };
+  return { items: fitting(answer.items), resolvedBy, host: fromBase32(answer.host) };
 }
 
 /** The other way, from the wire. */

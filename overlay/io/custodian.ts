@@ -138,7 +138,7 @@ export class Custodian {
   /** A sibling's verdicts, one for each record; `undefined` when it did not answer. */
   async offer(host: string, items: readonly RecordItem[]): Promise<PutOutcome[] | undefined> {
     const { siblings, log } = this.#parts;
-    const body = PutRequestCodec.encode({ items: [...items], isRepair: false, isInside: true });
+    const body = PutRequestCodec.encode({ items: [...items], isInside: true });
     try {
       const answer = await siblings.call(host, CALL.put, body, SIBLING_TIMEOUT_MS * 3);
       return PutResponseCodec.decode(answer).outcomes;

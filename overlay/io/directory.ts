@@ -227,7 +227,7 @@ export class OverlayDirectory implements Directory {
     const { custodian, neighbours, selfSubnet, log } = this.#parts;
     try {
       if (subnetId === selfSubnet) return (await custodian.put([item], null))[0]!;
-      const body = PutRequestCodec.encode({ items: [item], isRepair: false, isInside: false });
+      const body = PutRequestCodec.encode({ items: [item], isInside: false });
       const { body: answer } = await neighbours.call(subnetId, CALL.put, body, PUT_TIMEOUT_MS);
       const [outcome] = PutResponseCodec.decode(answer).outcomes;
       if (outcome !== undefined) return outcome;

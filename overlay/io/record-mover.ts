@@ -309,7 +309,7 @@ export class RecordMover {
   ): Promise<readonly PutOutcome[] | undefined> {
     const { neighbours, log } = this.#parts;
     try {
-      const body = PutRequestCodec.encode({ items: [...items], isRepair: true, isInside: false });
+      const body = PutRequestCodec.encode({ items: [...items], isInside: false });
       const { body: answer } = await neighbours.call(subnetId, CALL.put, body, PUSH_TIMEOUT_MS);
       return PutResponseCodec.decode(answer).outcomes;
     } catch (error) {

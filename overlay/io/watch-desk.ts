@@ -131,7 +131,7 @@ export class WatchDesk {
     const keyHex = toHex(key);
     for (const listener of this.#listeners.get(keyHex) ?? []) listener(items);
     if (!isEntry) return;
-    const body = PutRequestCodec.encode({ items: [...items], isRepair: false, isInside: true });
+    const body = PutRequestCodec.encode({ items: [...items], isInside: true });
     for (const [hostId, keys] of this.#interests)
       if (keys.has(keyHex)) this.#siblings.channel(hostId)?.notify(NOTICE.changed, body);
   }

@@ -1,9 +1,9 @@
 /**
- * How many hosts of a subnet keep a record (mDHT §3.3.5): wire form, text form, and the count.
+ * How many hosts of a subnet keep a record (mDHT §3.3.5): wire form and count.
  *
  * `demand` grows with the queries of the last minutes and shrinks again when they stop.
  */
-import { ConfigError, WireError } from "../../platform/errors.ts";
+import { WireError } from "../../platform/errors.ts";
 import type { CopyPolicy } from "../types.ts";
 
 export const COPIES_MAX = 16;
@@ -58,23 +58,6 @@ export function decodeCopyPolicy({ copyPolicy, copies }: WireCopyPolicy): CopyPo
 
 export function isCopyCount(count: number): boolean {
   return Number.isInteger(count) && count >= 1 && count <= COPIES_MAX;
-}
-
-/**
- * Reads `one`, `all`, `demand`, or a number of copies.
- *
- * @param path where the text stands, for the error
- * @throws {ConfigError}
- */
-export function parseCopyPolicy(text: string, path: string): CopyPolicy {
-  if (text === "one" || text === "all" || text === "demand") return { type: text };
-  const count = /^\d{1,2}$/.test(text) ? Number(text) : NaN;
-  if (isCopyCount(count)) return { type: "copies", count };
-  throw new ConfigError(path, `"${text}"; allowed: one, all, demand, or 1..${COPIES_MAX}`);
-}
-
-export function formatCopyPolicy(policy: CopyPolicy): string {
-  return policy.type === "copies" ? String(policy.count) : policy.type;
 }
 
 /**

@@ -167,7 +167,6 @@ export interface RecordItem {
 
 export interface PutRequest {
   items: RecordItem[];
-  isRepair: boolean;
   isInside: boolean;
 }
 
@@ -192,7 +191,6 @@ export interface GetResponse {
   items: RecordItem[];
   resolvedBy: number;
   host: Uint8Array;
-  tried: number;
 }
 
 export interface WatchRequest {

@@ -204,7 +204,7 @@ describe("a get is answered for the whole subnet", () => {
       onCall: async () => {
         const items = [{ record: Uint8Array.of(1, 2, 3), remainingMs: HOUR_MS }];
         const host = pairOf("bert").publicKey;
-        return GetResponseCodec.encode({ items, resolvedBy: 1, host, tried: 0 });
+        return GetResponseCodec.encode({ items, resolvedBy: 1, host });
       },
     });
     await dial(anna, forger);

@@ -153,7 +153,7 @@ export const SAMPLES: readonly Sample[] = [
   sample("OverlayInfo", messages.OverlayInfoCodec, KIB, overlay),
   sample("Signed", messages.SignedCodec, 64 * KIB, signed(1)),
   sample("HostSetPull", messages.HostSetPullCodec, KIB, { knownVersion: U64_MAX }),
-  sample("PutRequest", messages.PutRequestCodec, FRAME, { items, isRepair: true, isInside: true }),
+  sample("PutRequest", messages.PutRequestCodec, FRAME, { items, isInside: true }),
   sample("PutResponse", messages.PutResponseCodec, FRAME, {
     outcomes: [{ result: 3, floor: U64_MAX, message: "a newer version is known", copies: 2 }],
   }),
@@ -166,7 +166,6 @@ export const SAMPLES: readonly Sample[] = [
     items,
     resolvedBy: 3,
     host: key(1),
-    tried: 4,
   }),
   sample("WatchRequest", messages.WatchRequestCodec, KIB, { key: key(1), id: 2, isCancel: true }),
   sample("WatchNotice", messages.WatchNoticeCodec, FRAME, { id: 2, key: key(1), items }),
