@@ -13,7 +13,7 @@ export const SLOT_BYTES_MAX = 64;
 export const TTL_MS_MIN = 1000;
 export const TTL_MS_MAX = 24 * 3_600_000;
 /** Most copies that a put may name. */
-export const COPIES_MAX = 64;
+export const COPIES_MAX = 16;
 
 export interface StatusAnswer extends OverlayStatus {
   readonly daemon: {

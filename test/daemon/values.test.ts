@@ -1,3 +1,5 @@
+import { COPIES_MAX as API_COPIES_MAX } from "../../daemon/api/api-types.ts";
+import { COPIES_MAX } from "../../overlay/records/copy-policy.ts";
 import { writeFileSync } from "node:fs";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -101,10 +103,12 @@ describe("tokens", () => {
 });
 
 describe("copy policies", () => {
-  it("reads the three names and counts from 1 to 64", () => {
+  it("reads the three names and counts from 1 to 16, as many as a record may ask for", () => {
     expect(parseCopies("one")).toEqual({ type: "one" });
-    expect(parseCopies("64")).toEqual({ type: "copies", count: 64 });
-    for (const text of ["", "0", "65", "2.0", "-1", "two", "copies"])
+    expect(parseCopies("16")).toEqual({ type: "copies", count: 16 });
+    // The command line does not load the overlay, so it has its own number.
+    expect(API_COPIES_MAX).toBe(COPIES_MAX);
+    for (const text of ["", "0", "17", "2.0", "-1", "two", "copies"])
       expect(parseCopies(text)).toBeUndefined();
   });
 });
