@@ -4,8 +4,9 @@
  * Loading a thousand small modules takes the daemon 0.3 s and 20 MB more. `bin/causeway up` uses
  * the bundle while no source is newer, and the sources else, so that nobody has to think of it.
  */
-import { cpSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join } from "node:path";
+import { bundleOptions, copySchema } from "./bundle-options.js";
 import { ROOT } from "./install.js";
 
 const OUT = join(ROOT, "dist/bundle");
@@ -15,20 +16,5 @@ const { build } = await import("esbuild").catch(() => {
   process.stderr.write("no esbuild (installed without development packages): no bundle made\n");
   process.exit(0);
 });
-await build({
-  entryPoints: [join(ROOT, "daemon/main.ts")],
-  outdir: OUT,
-  bundle: true,
-  splitting: true, // a command loads what it needs, as from the sources
-  platform: "node",
-  target: "node26",
-  format: "esm",
-  external: ["classic-level", "koffi"], // they bring binaries
-  // Libraries in CommonJS call `require`, which an ES module does not have.
-  banner: {
-    js: 'import { createRequire as $createRequire } from "node:module"; const require = $createRequire(import.meta.url);',
-  },
-  logLevel: "warning",
-});
-// The schema is read beside the code's folder, and has the same place beside the bundle's.
-cpSync(join(ROOT, "overlay/schema/peer.proto"), join(ROOT, "dist/peer.proto"));
+await build(bundleOptions(OUT));
+copySchema(OUT);
