@@ -20,7 +20,7 @@ const HELLO_DEADLINE_MS = 8_000;
 
 export interface PoolParts extends Omit<
   ChannelContext,
-  "ownPeerId" | "hello" | "onOpen" | "onClose"
+  "ownPeerId" | "hello" | "onOpen" | "onClose" | "onRefused"
 > {
   /** What this host says of itself, but for the nonce. */
   introduce(): Omit<Hello, "nonce">;
@@ -58,6 +58,11 @@ export class ChannelPool {
       },
       onClose: (channel, reason) => {
         if (this.#channels.delete(channel)) listener.onClose(channel, reason);
+      },
+      onRefused: (channel, code, reason) => {
+        // At an address that was another's there may be anybody, and it is no fault of theirs.
+        const line = code === "ERR_OVERLAY_WRONG_PEER" ? log.debug : log.warn;
+        line("peer refused", { address: channel.connection.remoteAddr.toString(), reason });
       },
     };
     this.#onConnection = ({ detail }) => this.#greet(detail);

@@ -66,7 +66,9 @@ export class Custodian {
    */
   async put(items: readonly RecordItem[], from: string | null): Promise<PutOutcome[]> {
     if (this.#isLeaving) throw leaving();
-    return Promise.all(items.map((item) => this.#putOne(item, from)));
+    const outcomes = await Promise.all(items.map((item) => this.#putOne(item, from)));
+    if (from !== null) this.#tellRefused(outcomes, from);
+    return outcomes;
   }
 
   /**
@@ -146,6 +148,16 @@ export class Custodian {
       log.debug("copy failed", { host, reason: errorMessage(error) });
       return undefined;
     }
+  }
+
+  /** What another subnet was refused: an old version may come of an honest repair, the rest may not. */
+  #tellRefused(outcomes: readonly PutOutcome[], from: string): void {
+    const { log } = this.#parts;
+    for (const { result, message, floor } of outcomes)
+      if (result === PUT_RESULT.quota || result === PUT_RESULT.refused)
+        log.warn("record refused", { from, reason: message });
+      else if (result === PUT_RESULT.stale)
+        log.debug("record refused", { from, reason: `not newer than version ${floor}` });
   }
 
   async #putOne(item: RecordItem, from: string | null): Promise<PutOutcome> {

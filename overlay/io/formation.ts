@@ -212,7 +212,9 @@ export class Formation {
       } else if (members.overlay?.isLone === true) await this.#joinVia(tag, "merged", true);
     } catch (error) {
       const failure = toJoinFailure(error);
-      parts.log.debug("met, and stayed apart", { tag, reason: errorMessage(error) });
+      const reason = errorMessage(error);
+      if (failure === "refused") parts.log.warn("subnet of this link refused", { tag, reason });
+      else parts.log.debug("met, and stayed apart", { tag, reason });
       if (failure !== "unreachable") this.feed({ type: "join-failed", tag, failure });
       this.#checkSubnet();
     }

@@ -96,7 +96,12 @@ export class HostSetKeeper {
   /** A verified set of this subnet; true when it is news. */
   hearSet(set: HostSet): boolean {
     const known = this.#machine.version;
-    if (set.hosts.length === 0 || set.version <= known || isLeap(known, set.version)) return false;
+    if (set.hosts.length === 0 || set.version <= known) return false;
+    if (isLeap(known, set.version)) {
+      const version = String(set.version);
+      this.#parts.log.warn("host set refused", { reason: "its version leaps", version });
+      return false;
+    }
     this.#set = set;
     this.#driver.feed({ type: "set-heard", version: set.version, hosts: set.hosts });
     return true;
@@ -115,12 +120,13 @@ export class HostSetKeeper {
 
   /** A sibling's own word that it leaves. */
   hearLeave(signed: Signed, from: Uint8Array): void {
-    const { subnetKey } = this.#parts;
+    const { subnetKey, log } = this.#parts;
     const host = signed.body.subarray(0, KEY_BYTES);
     const subnet = signed.body.subarray(KEY_BYTES, 2 * KEY_BYTES);
     const isMeant = isEqualBytes(subnet, subnetKey.publicKey) && isEqualBytes(host, from);
     if (isMeant && isSignedBy(host, LEAVE_DOMAIN, signed.body, signed.signature))
       this.hostDown(toBase32(host));
+    else log.warn("leave refused", { from: toBase32(from), reason: "not signed by whom it names" });
   }
 
   hostDown(id: string): void {

@@ -1,5 +1,6 @@
 /** Which addresses this host has on its link, and which others are on it too. */
 import { networkInterfaces } from "node:os";
+import type { Logger } from "../../platform/logger.ts";
 import { isIpv6LinkLocal, isOnLink, parseAddress, type LinkAddressing } from "../link/address.ts";
 import { pickLink, readLink } from "./interfaces.ts";
 import type { NodeReach } from "./nodes.ts";
@@ -22,10 +23,12 @@ function presentLink(named: string | null): LinkAddressing | undefined {
 }
 
 /** @param allowsWan false keeps every connection on the link */
-export function nodeReach(named: string | null, allowsWan: boolean): NodeReach {
+export function nodeReach(named: string | null, allowsWan: boolean, log: Logger): NodeReach {
   const hasIpv6 = Object.values(networkInterfaces()).some((addresses) =>
     addresses?.some(({ family }) => family === "IPv6"),
   );
   const allows = (address: string): boolean => allowsWan || isAddressOnLink(address, named);
-  return { hasIpv4: true, hasIpv6, allows };
+  const refused = (address: string, reason: string): void =>
+    log.warn("stranger refused", { address, reason });
+  return { hasIpv4: true, hasIpv6, allows, refused };
 }

@@ -22,7 +22,7 @@ import { concatBytes, toHex, utf8 } from "../../platform/bytes.ts";
 import { errorCode, errorMessage } from "../../platform/errors.ts";
 import { OverlayError } from "../errors.ts";
 import type { KeyPair } from "../identity/keys.ts";
-import { silentLibp2pLog } from "./libp2p-log.ts";
+import { createLibp2pLog } from "./libp2p-log.ts";
 
 export const KAD_PROTOCOL = "/causeway/kad/1";
 /** At most this much is in flight per stream; under libp2p's read buffer of 4 MiB. */
@@ -35,6 +35,8 @@ export interface NodeReach {
   readonly hasIpv6: boolean;
   /** Whether a connection with that IP address is allowed, either way. */
   readonly allows: (address: string) => boolean;
+  /** Told of inbound connections that fail before any hello, as a stranger's do. */
+  readonly refused?: (address: string, reason: string) => void;
 }
 
 export interface NodeOptions extends NodeReach {
@@ -158,7 +160,7 @@ function gated(
 }
 
 function base(options: NodeOptions, peerStore: object) {
-  const { key, port, hasIpv4, hasIpv6, allows, ...rest } = options;
+  const { key, port, hasIpv4, hasIpv6, allows, refused = () => {}, ...rest } = options;
   rest satisfies Record<string, never>;
   const isDenied = (address: Multiaddr): boolean => !allows(address.toString().split("/")[2] ?? "");
   const listen = [
@@ -167,7 +169,7 @@ function base(options: NodeOptions, peerStore: object) {
   ];
   return {
     privateKey: privateKeyFromRaw(concatBytes(key.seed, key.publicKey)),
-    logger: silentLibp2pLog,
+    logger: createLibp2pLog(refused),
     addresses: { listen },
     transports: [tcp()],
     connectionEncrypters: [noise()],

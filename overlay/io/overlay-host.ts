@@ -169,7 +169,7 @@ export class OverlayHost {
   }
 
   get #reach(): NodeReach {
-    return nodeReach(this.options.interface, this.options.allowsWan);
+    return nodeReach(this.options.interface, this.options.allowsWan, this.parts.log);
   }
 
   async #open(ear: LinkEar): Promise<void> {

@@ -1,6 +1,7 @@
 /** The overlay as the daemon and the other folders see it. */
 import { setTimeout as sleep } from "node:timers/promises";
 import { createSystemClock } from "../../platform/io/system-clock.ts";
+import { limitWarnings } from "../../platform/limited-log.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import type { SetHost } from "../subnet/host-set.ts";
@@ -38,7 +39,8 @@ const SESSION_POLL_MS = 100;
  *
  * @throws {OverlayError} when state, port, link or token cannot be had
  */
-export async function startOverlay(options: OverlayOptions, parts: OverlayParts): Promise<Overlay> {
+export async function startOverlay(options: OverlayOptions, given: OverlayParts): Promise<Overlay> {
+  const parts = { ...given, log: limitWarnings(given.log, given.clock) };
   // Side by side: the loading of libp2p, the disk, and the first question on the link.
   const loading = import("./overlay-host.ts");
   const [opened, ear] = await bothOrNone(openState(options, parts), openLinkEar(options, parts));

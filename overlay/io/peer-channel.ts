@@ -59,6 +59,8 @@ export interface ChannelContext {
   onNotice(peer: PeerChannel, method: string, body: Uint8Array): void;
   onOpen(peer: PeerChannel): void;
   onClose(peer: PeerChannel, reason: string): void;
+  /** A peer broke a rule: its hello was not believed, or it asked for what is not its own to ask. */
+  onRefused(peer: PeerChannel, code: string, reason: string): void;
   /** Milliseconds between heartbeats, and of silence until the connection counts as dead. */
   readonly heartbeatMs: number;
   readonly silenceMaxMs: number;
@@ -197,6 +199,7 @@ export class PeerChannel {
       this.#dispatch(FrameCodec.decode(bytes));
     } catch (error) {
       const code = error instanceof OverlayError ? error.code : "ERR_OVERLAY_REFUSED";
+      this.#context.onRefused(this, code, errorMessage(error));
       this.cut(code, errorMessage(error));
     }
   }
@@ -272,8 +275,11 @@ export class PeerChannel {
   async #answer(request: Request): Promise<void> {
     const { id, method, body } = request;
     const mayAsk = method === CALL.admit || (method === CALL.adopt && this.#isKnown);
-    if (!this.isMember && !mayAsk)
-      return this.#refuse(id, "ERR_OVERLAY_REFUSED", "only a member may ask that");
+    if (!this.isMember && !mayAsk) {
+      const reason = "only a member may ask that";
+      this.#context.onRefused(this, "ERR_OVERLAY_REFUSED", `${method.slice(0, 40)}: ${reason}`);
+      return this.#refuse(id, "ERR_OVERLAY_REFUSED", reason);
+    }
     if (this.#inboundCalls >= CALLS_INBOUND_MAX)
       return this.#refuse(id, "ERR_OVERLAY_QUOTA", "too many calls at once");
     this.#inboundCalls++;

@@ -21,7 +21,7 @@ import {
 } from "../schema/messages.ts";
 
 const STATEMENT_DOMAIN = "causeway-host-1";
-const HOST_SET_DOMAIN = "causeway-host-set-1";
+export const HOST_SET_DOMAIN = "causeway-host-set-1";
 /** Hosts that a set names at most; identify messages end at 8 KiB. */
 export const HOSTS_ANNOUNCED_MAX = 16;
 export const ADDRESSES_MAX = 8;
