@@ -9,6 +9,8 @@ const PACKAGES = [
   "dbus",
   "iproute2",
   "nftables",
+  // Only the program: the package that would start it as a service is miniupnpd.
+  "miniupnpd-nftables",
   "tcpdump",
   "ethtool",
   "iperf3",

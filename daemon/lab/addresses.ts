@@ -22,6 +22,12 @@ const IPV4_PREFIX_MIN = 8;
 const IPV6_PREFIX = 64;
 const HOST_OFFSET = 10;
 const GATEWAY = 1;
+/**
+ * Where the outer addresses of home routers are from. It looks public, because port mapping refuses
+ * to work on an address that does not; nothing of it leaves the lab's namespaces.
+ */
+export const OUTER_NETWORKS = "11.0.0.0/16";
+const OUTER_PREFIX = 30;
 
 /** @throws {ConfigError} unless it is a network that a site may have */
 export function parseNetwork(path: string, text: string): SiteNetwork {
@@ -53,11 +59,29 @@ export function gatewayAddress(network: SiteNetwork): string {
   return addressAt(network, GATEWAY);
 }
 
+/** @param number of a host (1 to 64) or of one of the site's routers, in its site */
+export function hardwareAddress(siteNumber: number, number: number): string {
+  return `02:00:00:00:${[siteNumber, number].map((n) => n.toString(16).padStart(2, "0")).join(":")}`;
+}
+
+/** The address that the kernel makes of a hardware address by itself (RFC 4291, appendix A). */
+export function linkLocalAddress(hardware: string): string {
+  const bytes = hardware.split(":").map((byte) => Number.parseInt(byte, 16));
+  const [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0] = bytes;
+  const groups = [((a ^ 2) << 8) | b, (c << 8) | 0xff, 0xfe00 | d, (e << 8) | f];
+  const text = groups.map((group) => group.toString(16));
+  return `fe80::${(text[0] === "0" ? text.slice(1) : text).join(":")}`;
+}
+
+/** The first address of a site's uplink is the wide area's, the second the home router's. */
+export function outerAddresses(siteNumber: number): { core: string; router: string } {
+  const first = ipv4Value(OUTER_NETWORKS.split("/")[0]!) + siteNumber * 256;
+  const [core, router] = [1, 2].map((offset) => `${ipv4Text(first + offset)}/${OUTER_PREFIX}`);
+  return { core: core!, router: router! };
+}
+
 function addressAt({ family, first }: SiteNetwork, offset: number): string {
-  if (family === 4) {
-    const value = Number(first) + offset;
-    return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join(".");
-  }
+  if (family === 4) return ipv4Text(Number(first) + offset);
   const groups = [112n, 96n, 80n, 64n].map((shift) => ((first >> shift) & 0xffffn).toString(16));
   while (groups.at(-1) === "0") groups.pop();
   return `${groups.join(":")}::${offset}`;
@@ -79,6 +103,10 @@ function checkedNetwork(
 
 function isWithin(prefixBits: number): boolean {
   return prefixBits >= IPV4_PREFIX_MIN && prefixBits <= IPV4_PREFIX_MAX;
+}
+
+function ipv4Text(value: number): string {
+  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 0xff).join(".");
 }
 
 function ipv4Value(address: string): number {

@@ -36,6 +36,7 @@ File
     - { name: alpha, subnet: 10.1.0.0/24, hosts: 4, switch: ovs, avahi: true,
         uplink: { delay: 10ms, jitter: 1ms, rate: 100mbit, loss: 0% } }
     - { name: beta, subnet: 10.2.0.0/24, hosts: 4, switch: bridge, ipv6: true }
+    - { name: home, nat: { portMapping: both } }   behind one outer address, 192.168.1.0/24
 `;
 
 const VERBS: readonly string[] = [

@@ -5,6 +5,7 @@ import { errorCode } from "../../platform/errors.ts";
 import { AVAHI_PROGRAMS, startAvahi } from "./avahi.ts";
 import { LabError } from "./errors.ts";
 import { underLock } from "./file-lock.ts";
+import { NAT_PROGRAMS, PORT_MAPPING_PROGRAMS, isNated, startPortMapper } from "./home-router.ts";
 import { setFirstRates } from "./link.ts";
 import { OVS_PROGRAMS, addSwitches, startOpenVSwitch } from "./open-vswitch.ts";
 import { killLabProcesses, markProcess, processState } from "./processes.ts";
@@ -92,6 +93,7 @@ async function construct(lab: LabRecord, env: Environment): Promise<void> {
     startWire(lab, env),
     ...(lab.sites.some((site) => site.switch === "ovs") ? [switches(lab, env)] : []),
     setFirstRates(lab, env),
+    ...lab.sites.filter(isNated).map((site) => startPortMapper(lab, site, env)),
     ...avahiHosts.map((host) => startAvahi(lab.name, host, env)),
   ];
   // All of them, also when one fails: what still starts would slip through the cleaning.
@@ -140,12 +142,17 @@ function checkMachine(spec: LabSpec): void {
     ...PROGRAMS,
     ...(spec.sites.some((site) => site.switch === "ovs") ? OVS_PROGRAMS : []),
     ...(spec.sites.some((site) => site.hasAvahi) ? AVAHI_PROGRAMS : []),
+    ...(spec.sites.some((site) => site.nat !== null) ? NAT_PROGRAMS : []),
+    ...(spec.sites.some((site) => (site.nat?.portMapping ?? null) !== null)
+      ? PORT_MAPPING_PROGRAMS
+      : []),
   ]);
   if (missing.length > 0)
     throw new LabError(
       "ERR_LAB_TOOL",
       `${missing.join(", ")} not installed; on Debian and Ubuntu: ` +
-        "apt-get install iproute2 ethtool openvswitch-switch dbus avahi-daemon",
+        "apt-get install iproute2 ethtool nftables openvswitch-switch dbus avahi-daemon " +
+        "miniupnpd-nftables",
     );
 }
 

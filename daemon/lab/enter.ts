@@ -150,7 +150,7 @@ export function hostEnvironment(lab: LabRecord, host: HostRecord): Environment {
 
 /** What stands before a command to run it on the host; each step gives way to the next by exec. */
 function enterCommand(lab: LabRecord, host: HostRecord, cwd: string): string[] {
-  if (findSite(lab, host.site).hasAvahi) {
+  if (findSite(lab, host.home).hasAvahi) {
     const { pid } = avahiAnchor(lab.name, host);
     // The working directory is looked up again, in the mount namespace that is entered.
     const script = 'cd "$1" && shift && exec "$@"';

@@ -1,5 +1,5 @@
 /** Labs as tables for people and as objects for programs. */
-import type { Lab, LinkState } from "./lab.ts";
+import type { Lab, LinkState, SiteRecord } from "./lab.ts";
 import { formatRate, formatShare, formatTime } from "./units.ts";
 
 /** What `lab ls --json` prints of one lab. */
@@ -10,6 +10,10 @@ export function labObject(lab: Lab): unknown {
       name: site.name,
       switch: site.switch,
       avahi: site.hasAvahi,
+      nat: site.router && {
+        outer: site.router.outer.split("/")[0],
+        portMapping: site.router.portMapping,
+      },
       uplink: linkObject(lab.linkState(site.name)),
       hosts: site.hosts.map(({ name, namespace, addresses }) => ({
         name,
@@ -30,14 +34,22 @@ export function labLines(lab: Lab): string[] {
   return [
     `lab ${lab.name}`,
     ...lab.sites.flatMap((site) => [
-      `  ${site.name} (${site.switch}${site.hasAvahi ? ", avahi" : ""}): ` +
-        linkLine(lab.linkState(site.name)),
+      `  ${site.name} (${siteTraits(site).join(", ")}): ` + linkLine(lab.linkState(site.name)),
       ...site.hosts.map(
         (host) =>
           `    ${host.name.padEnd(12)} ${host.addresses.join(" ").padEnd(16)} ` +
           `daemon ${daemonWord(lab, host.name)}`,
       ),
     ]),
+  ];
+}
+
+function siteTraits({ switch: kind, hasAvahi, router }: SiteRecord): string[] {
+  const nat = router === null ? [] : [`behind ${router.outer.split("/")[0]}`];
+  const mapping = router?.portMapping ?? null;
+  return [
+    ...[kind, ...(hasAvahi ? ["avahi"] : []), ...nat],
+    ...(mapping === null ? [] : [`port mapping: ${mapping}`]),
   ];
 }
 

@@ -2,7 +2,8 @@
  * What is known of a lab between commands: one directory, written before anything is made.
  *
  * `/run/causeway-lab/NAME/`: `lab.json` (this record), `hosts/HOST/` (state, socket, log and Avahi of
- * a host), `links/SITE.json` (the uplink as it is set now), `ovs/`, `wire.sock`.
+ * a host), `links/SITE.json` (the uplink as it is set now), `places.json` (hosts that moved),
+ * `paths.json` (faults between two sites), `routers/SITE/`, `ovs/`, `wire.sock`.
  */
 import {
   existsSync,
@@ -15,25 +16,49 @@ import {
 import { join } from "node:path";
 import { ConfigError } from "../../platform/errors.ts";
 import { nearestNames } from "../nearest.ts";
-import { gatewayAddress, hostAddress } from "./addresses.ts";
+import {
+  gatewayAddress,
+  hardwareAddress,
+  hostAddress,
+  linkLocalAddress,
+  outerAddresses,
+  type SiteNetwork,
+} from "./addresses.ts";
 import { LabError } from "./errors.ts";
 import type { ProcessMark } from "./processes.ts";
-import type { LabSpec, SwitchType, UplinkSettings } from "./spec.ts";
+import type { NatSpec, PortMapping, SiteSpec, SwitchType, UplinkSettings } from "./site-spec.ts";
+import type { LabSpec } from "./spec.ts";
 
 export const LABS_DIRECTORY = "/run/causeway-lab";
 export const DEFAULT_LAB = "lab";
 const LAB_NAME = /^[a-z][a-z0-9]{0,11}$/;
 
 export interface HostRecord {
-  /** `SITE-1` and on. */
+  /** `SITE-1` and on, after the site where it is at home. */
   readonly name: string;
-  readonly site: string;
-  /** From 1, in its site. */
+  /** The site that it is named after. */
+  readonly home: string;
+  /** The site that it is plugged into; `undefined` for none. */
+  readonly site: string | undefined;
+  /** From 1, in its home site. */
   readonly number: number;
   /** Name of its network namespace. */
   readonly namespace: string;
+  /** Of `eth0`, wherever it is plugged in. */
+  readonly hardware: string;
   /** With prefix lengths, IPv4 first. */
   readonly addresses: readonly string[];
+}
+
+/** The home router of a site behind NAT: its site on one side, the wide area on the other. */
+export interface RouterRecord {
+  /** Name of its network namespace. */
+  readonly namespace: string;
+  /** What the wide area sees of all the site's hosts, with the prefix length of the uplink. */
+  readonly outer: string;
+  /** The wide area's end of the uplink, with its prefix length. */
+  readonly upstream: string;
+  readonly portMapping: PortMapping | null;
 }
 
 export interface SiteRecord {
@@ -42,8 +67,12 @@ export interface SiteRecord {
   readonly number: number;
   readonly switch: SwitchType;
   readonly hasAvahi: boolean;
-  /** Addresses of the core router in this site, with prefix lengths. */
+  /** None to two, IPv4 first, as `parseNetwork` reads them. */
+  readonly networks: readonly string[];
+  /** Addresses of the router in this site, with prefix lengths. */
   readonly gateways: readonly string[];
+  /** `null` where the core router itself stands in the site. */
+  readonly router: RouterRecord | null;
   readonly hosts: readonly HostRecord[];
   /** As the file has it. */
   readonly uplink: UplinkSettings;
@@ -76,15 +105,11 @@ export function planLab(spec: LabSpec, name: string, maker: ProcessMark): LabRec
     number: index + 1,
     switch: site.switch,
     hasAvahi: site.hasAvahi,
+    networks: site.networks.map(({ text }) => text),
     gateways: site.networks.map((one) => `${gatewayAddress(one)}/${one.prefixBits}`),
+    router: site.nat && planRouter(site.nat, `${prefix}${site.name}-rt`, index + 1),
     uplink: site.uplink,
-    hosts: Array.from({ length: site.hosts }, (_, i) => ({
-      name: `${site.name}-${i + 1}`,
-      site: site.name,
-      number: i + 1,
-      namespace: `${prefix}${site.name}-${i + 1}`,
-      addresses: site.networks.map((one) => `${hostAddress(one, i + 1)}/${one.prefixBits}`),
-    })),
+    hosts: Array.from({ length: site.hosts }, (_, i) => planHost(site, index + 1, i + 1, prefix)),
   }));
   return {
     version: 1,
@@ -97,13 +122,48 @@ export function planLab(spec: LabSpec, name: string, maker: ProcessMark): LabRec
   };
 }
 
+function planHost(site: SiteSpec, siteNumber: number, number: number, prefix: string): HostRecord {
+  const name = `${site.name}-${number}`;
+  const hardware = hardwareAddress(siteNumber, number);
+  return {
+    name,
+    home: site.name,
+    site: site.name,
+    number,
+    namespace: `${prefix}${name}`,
+    hardware,
+    addresses: addressesAt(site.networks, number, hardware),
+  };
+}
+
+function planRouter({ portMapping }: NatSpec, namespace: string, number: number): RouterRecord {
+  const { core: upstream, router: outer } = outerAddresses(number);
+  return { namespace, outer, upstream, portMapping };
+}
+
+/**
+ * The addresses of a host in a site, with prefix lengths.
+ *
+ * @param seat `number` of a host that is at home; visitors have higher ones
+ */
+export function addressesAt(
+  networks: readonly SiteNetwork[],
+  seat: number,
+  hardware: string,
+): readonly string[] {
+  if (networks.length === 0) return [`${linkLocalAddress(hardware)}/64`];
+  return networks.map((one) => `${hostAddress(one, seat)}/${one.prefixBits}`);
+}
+
+/** All hosts as the file has them, wherever they are now. */
 export function labHosts(lab: LabRecord): readonly HostRecord[] {
   return lab.sites.flatMap(({ hosts }) => hosts);
 }
 
 export function labNamespaces(lab: LabRecord): readonly string[] {
   const hosts = labHosts(lab).map(({ namespace }) => namespace);
-  return [lab.switchNamespace, lab.coreNamespace, ...hosts];
+  const routers = lab.sites.flatMap(({ router }) => (router === null ? [] : [router.namespace]));
+  return [lab.switchNamespace, lab.coreNamespace, ...routers, ...hosts];
 }
 
 /** @throws {ConfigError} naming the hosts there are */

@@ -7,6 +7,9 @@
  *
  * Interface names fit the kernel's 15 bytes, since a site's name has 8 at most.
  */
+import { hardwareAddress } from "./addresses.ts";
+import { homeRouterScript, isNated } from "./home-router.ts";
+import { inNamespace, ipBatch, leafLines, noCheck } from "./shell-text.ts";
 import type { HostRecord, LabRecord, SiteRecord } from "./record.ts";
 
 export const uplinkPort = (site: string): string => `${site}.up`;
@@ -17,7 +20,8 @@ export const outerEnd = (site: string): string => `${site}.out`;
 /** Second Linux bridge, for the hosts that are split off. */
 export const splitBridge = (site: string): string => `${site}.cut`;
 
-const GATEWAY_NUMBER = 254;
+/** Hardware addresses of what is no host; a site's gateway has the same with NAT and without. */
+const [GATEWAY_NUMBER, OUTER_NUMBER, UPSTREAM_NUMBER] = [254, 253, 252];
 /** Time a frame may wait for a rate limit; what would wait longer is dropped. */
 const QUEUE_MS = 100;
 /** Length of a burst that passes a rate limit at once, and never less than two full frames. */
@@ -28,7 +32,11 @@ const BURST_MIN_BYTES = 3200;
 export function networkScript(lab: LabRecord): string {
   const { switchNamespace, coreNamespace, sites } = lab;
   const hosts = sites.flatMap((site) => site.hosts);
-  const namespaces = [switchNamespace, coreNamespace, ...hosts.map((host) => host.namespace)];
+  const routers = sites.flatMap(({ router }) => router ?? []);
+  const namespaces = [
+    ...[switchNamespace, coreNamespace],
+    ...[...routers, ...hosts].map((one) => one.namespace),
+  ];
   return [
     ipBatch("", [
       ...namespaces.map((name) => `netns add ${name}`),
@@ -44,8 +52,14 @@ export function networkScript(lab: LabRecord): string {
       "echo 1 >/proc/sys/net/ipv4/ip_forward",
       "echo 1 >/proc/sys/net/ipv6/conf/all/forwarding",
       ...sites.flatMap(({ name }) => leafLines(name)),
-      ipBatch("", ["link set dev lo up", ...sites.flatMap(coreLines)]),
+      ipBatch("", [
+        "link set dev lo up",
+        // Out there, a private address is answered by nobody, not even by an error.
+        ...(sites.some(isNated) ? ["route add blackhole default"] : []),
+        ...sites.flatMap(coreLines),
+      ]),
     ]),
+    ...sites.filter(isNated).map(homeRouterScript),
     ...sites.flatMap((site) => site.hosts.map((host) => hostScript(site, host))),
     "",
   ].join("\n");
@@ -106,24 +120,23 @@ export function splitSwitchArguments(site: SiteRecord, split: readonly string[])
   );
 }
 
-/** Each frame crosses user space, so its checksum must be in it: no `tx` offload at either leaf. */
-function leafLines(device: string): string[] {
-  return [`ethtool -K ${device} tx off >/dev/null`];
-}
-
 function linkLines(lab: LabRecord, site: SiteRecord): string[] {
   const { switchNamespace: sw, coreNamespace: core } = lab;
-  const hardware = (number: number): string =>
-    `02:00:00:00:${[site.number, number].map((n) => n.toString(16).padStart(2, "0")).join(":")}`;
+  const { name, router } = site;
   const veth = (port: string, peer: string): string =>
     `link add name ${port} netns ${sw} type veth peer name ${peer}`;
+  const gateway = hardwareAddress(site.number, GATEWAY_NUMBER);
+  const far = router === null ? gateway : hardwareAddress(site.number, UPSTREAM_NUMBER);
   return [
-    ...site.hosts.map(
-      (host) =>
-        `${veth(host.name, "eth0")} address ${hardware(host.number)} netns ${host.namespace}`,
-    ),
-    `${veth(uplinkPort(site.name), innerEnd(site.name))} netns ${sw}`,
-    `${veth(outerEnd(site.name), site.name)} address ${hardware(GATEWAY_NUMBER)} netns ${core}`,
+    ...site.hosts.map((host) => hostLinkLine(lab, host)),
+    ...(router === null
+      ? [`${veth(uplinkPort(name), innerEnd(name))} netns ${sw}`]
+      : [
+          `${veth(uplinkPort(name), "lan")} address ${gateway} netns ${router.namespace}`,
+          `${veth(innerEnd(name), "wan")} address ${hardwareAddress(site.number, OUTER_NUMBER)} ` +
+            `netns ${router.namespace}`,
+        ]),
+    `${veth(outerEnd(name), name)} address ${far} netns ${core}`,
   ];
 }
 
@@ -145,36 +158,41 @@ function bridgeLines(name: string): string[] {
   ];
 }
 
-function coreLines(site: SiteRecord): string[] {
+function coreLines({ name, router, gateways }: SiteRecord): string[] {
+  const addresses = router === null ? gateways : [router.upstream];
   return [
-    `link set dev ${site.name} up`,
-    ...site.gateways.map((address) => `address add ${address} dev ${site.name}${noCheck(address)}`),
+    `link set dev ${name} up`,
+    ...addresses.map((address) => `address add ${address} dev ${name}${noCheck(address)}`),
   ];
+}
+
+/** A line for `ip -batch` that makes a host's interface and its port; neither is up. */
+export function hostLinkLine({ switchNamespace }: LabRecord, host: HostRecord): string {
+  return (
+    `link add name ${host.name} netns ${switchNamespace} ` +
+    `type veth peer name eth0 address ${host.hardware} netns ${host.namespace}`
+  );
 }
 
 function hostScript(site: SiteRecord, host: HostRecord): string {
   return inNamespace(host.namespace, [
-    // Link-local addresses are there at once: nobody else has them.
-    "echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad",
-    ...leafLines("eth0"),
-    ipBatch("", [
-      "link set dev lo up",
-      "link set dev eth0 up",
-      ...host.addresses.map((address) => `address add ${address} dev eth0${noCheck(address)}`),
-      ...site.gateways.map((gateway) => `route add default via ${gateway.split("/")[0]}`),
-    ]),
+    ...interfaceLines(),
+    ipBatch("", ["link set dev lo up", "link set dev eth0 up", ...addressLines(site, host)]),
   ]);
 }
 
-/** Duplicate address detection would hold an IPv6 address back for a second. */
-function noCheck(address: string): string {
-  return address.includes(":") ? " nodad" : "";
+/** Shell lines for an `eth0` that is new. */
+export function interfaceLines(): string[] {
+  // Link-local addresses are there at once: nobody else has them.
+  return ["echo 0 >/proc/sys/net/ipv6/conf/eth0/accept_dad", ...leafLines("eth0")];
 }
 
-function ipBatch(options: string, lines: readonly string[]): string {
-  return [`ip ${options}-batch - <<'LINES'`, ...lines, "LINES"].join("\n");
-}
-
-function inNamespace(namespace: string, lines: readonly string[]): string {
-  return [`ip netns exec ${namespace} sh -e <<'SCRIPT'`, ...lines, "SCRIPT"].join("\n");
+/** Lines for `ip -batch` that give a host what a DHCP server would; its interface is up. */
+export function addressLines(site: SiteRecord, host: HostRecord): string[] {
+  // The kernel makes link-local ones by itself.
+  const own = host.addresses.filter((address) => !address.startsWith("fe80:"));
+  return [
+    ...own.map((address) => `address add ${address} dev eth0${noCheck(address)}`),
+    ...site.gateways.map((gateway) => `route add default via ${gateway.split("/")[0]} dev eth0`),
+  ];
 }

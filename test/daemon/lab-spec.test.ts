@@ -1,5 +1,12 @@
 import { describe, expect, it } from "vitest";
-import { gatewayAddress, hostAddress, parseNetwork } from "../../daemon/lab/addresses.ts";
+import {
+  gatewayAddress,
+  hardwareAddress,
+  hostAddress,
+  linkLocalAddress,
+  outerAddresses,
+  parseNetwork,
+} from "../../daemon/lab/addresses.ts";
 import { linkChange } from "../../daemon/lab/options.ts";
 import { parseLabSpec } from "../../daemon/lab/spec.ts";
 import {
@@ -79,6 +86,24 @@ describe("a lab's file", () => {
       "sites[1].subnet",
       "overlaps fd00:2::/64 of a",
     ],
+    ["  - { name: a, nat: 1 }", "sites[0].nat", "mapping with portMapping"],
+    ["  - { name: a, nat: { portMapping: pcp } }", "sites[0].nat.portMapping", "upnp, nat-pmp"],
+    ["  - { name: a, nat: true, ipv6: true }", "sites[0].nat", "IPv4 only"],
+    ["  - { name: a, nat: true, subnet: 'fd00:1::/64' }", "sites[0].nat", "IPv4 only"],
+    ["  - { name: a, ipv6: maybe }", "sites[0].ipv6", "true, false or link-local"],
+    ["  - { name: a, ipv4: false, ipv6: false }", "sites[0].ipv6", "leaves no addresses"],
+    ["  - { name: a, ipv4: false, subnet: 10.1.0.0/24 }", "sites[0].ipv4", "contradicts"],
+    ["  - { name: a, ipv6: false, subnet: 'fd00:1::/64' }", "sites[0].ipv6", "contradicts"],
+    [
+      "  - { name: a, nat: true, subnet: 10.2.0.0/24 }\n  - { name: b }",
+      "sites[1].subnet",
+      "overlaps 10.2.0.0/24 of a",
+    ],
+    [
+      "  - { name: a, nat: true }\n  - { name: b, subnet: 11.0.0.0/8 }",
+      "sites[1].subnet",
+      "outer addresses",
+    ],
     ["  - 5", "sites[0]", "mapping"],
     ["  []", "sites", "1 to 100"],
     ["  - { name: a", "lab.yaml", ""],
@@ -86,6 +111,35 @@ describe("a lab's file", () => {
     const found = mistake(() => parse(sites));
     expect(found.path).toBe(path);
     expect(found.message).toContain(hint);
+  });
+
+  it("lets two sites behind NAT have the same addresses, and one usual for home routers", () => {
+    const { sites } = parse(
+      "  - { name: a, nat: true }\n  - { name: b, nat: { portMapping: nat-pmp } }\n" +
+        "  - { name: c, nat: false }",
+    );
+    expect(sites.map(({ networks }) => networks.map(({ text }) => text))).toEqual([
+      ["192.168.1.0/24"],
+      ["192.168.1.0/24"],
+      ["10.3.0.0/24"],
+    ]);
+    expect(sites.map(({ nat }) => nat)).toEqual([
+      { portMapping: null },
+      { portMapping: "nat-pmp" },
+      null,
+    ]);
+  });
+
+  it("gives sites without IPv4 a network of their own, or link-local addresses only", () => {
+    const { sites } = parse(
+      "  - { name: a, ipv4: false }\n  - { name: b, ipv4: false, ipv6: link-local }\n" +
+        "  - { name: c, ipv6: link-local }",
+    );
+    expect(sites.map(({ networks }) => networks.map(({ text }) => text))).toEqual([
+      ["fd00:1::/64"],
+      [],
+      ["10.3.0.0/24"],
+    ]);
   });
 
   it("refuses an empty file", () => {
@@ -99,6 +153,14 @@ describe("a site's addresses", () => {
     expect([hostAddress(v4, 1), hostAddress(v6, 1)]).toEqual(["10.1.0.11", "fd00:1::11"]);
     expect([hostAddress(v4, 64), hostAddress(v6, 64)]).toEqual(["10.1.0.74", "fd00:1::74"]);
     expect([gatewayAddress(v4), gatewayAddress(v6)]).toEqual(["10.1.0.1", "fd00:1::1"]);
+  });
+
+  it("have the outer address of a site's router, and the kernel's own link-local one", () => {
+    expect(outerAddresses(3)).toEqual({ core: "11.0.3.1/30", router: "11.0.3.2/30" });
+    expect(hardwareAddress(3, 11)).toBe("02:00:00:00:03:0b");
+    expect(linkLocalAddress("02:00:00:00:03:0b")).toBe("fe80::ff:fe00:30b");
+    // RFC 4291, appendix A: the universal bit is inverted.
+    expect(linkLocalAddress("34:56:78:9a:bc:de")).toBe("fe80::3656:78ff:fe9a:bcde");
   });
 
   it("hold for networks above the middle and with zeros inside", () => {

@@ -12,7 +12,8 @@ import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 const MODULE = join(import.meta.dirname, "../../daemon/lab/lab.ts");
 const SITES = `sites:
   - { name: alpha, hosts: 2, switch: ovs, avahi: true, uplink: { delay: 5ms, rate: 50mbit } }
-  - { name: beta, hosts: 2 }`;
+  - { name: beta, hosts: 2 }
+  - { name: home, nat: { portMapping: both } }`;
 const SPEC = parseLabSpec(SITES, "test");
 const [ONE, TWO] = [ownLabName("a"), ownLabName("b")];
 const SETTING = "/proc/sys/net/core/rmem_default";
@@ -37,7 +38,7 @@ function traces(name: string): string[] {
 
 /** Interfaces of ours outside any namespace, where there should never be one. */
 const links = (): string[] =>
-  readdirSync("/sys/class/net").filter((name) => /^(?:alpha|beta)/.test(name));
+  readdirSync("/sys/class/net").filter((name) => /^(?:alpha|beta|home)/.test(name));
 
 describe.skipIf(LAB_MISSING !== undefined)("taking a lab away", () => {
   afterEach(async () => {

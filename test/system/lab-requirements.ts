@@ -6,7 +6,9 @@ export const LAB_MISSING: string | undefined = missing();
 function missing(): string | undefined {
   if (process.platform !== "linux") return `needs Linux, this is ${process.platform}`;
   if (process.getuid?.() !== 0) return "needs root, for network namespaces";
-  const absent = missingPrograms(["ip", "ethtool", "ovs-vswitchd", "avahi-daemon", "tcpdump"]);
+  const absent = missingPrograms([
+    ...["ip", "ethtool", "nft", "ovs-vswitchd", "avahi-daemon", "tcpdump", "miniupnpd"],
+  ]);
   return absent.length > 0 ? `needs ${absent.join(", ")}` : undefined;
 }
 
