@@ -16,7 +16,7 @@ export interface SiteNetwork {
   readonly end: bigint;
 }
 
-/** Room for host numbers up to 64 behind `.10`. */
+/** Room for host numbers up to 64 behind `.10`, and 52 visitors. */
 const IPV4_PREFIX_MAX = 25;
 const IPV4_PREFIX_MIN = 8;
 const IPV6_PREFIX = 64;
@@ -37,7 +37,7 @@ export function parseNetwork(path: string, text: string): SiteNetwork {
     const first = BigInt(ipv4Value(address));
     return checkedNetwork(path, 4, text, prefixBits, first, 32 - prefixBits);
   }
-  if (rest.length === 0 && isIPv6(address) && !address.includes(".") && prefixBits === IPV6_PREFIX)
+  if (rest.length === 0 && isPlainIpv6(address) && prefixBits === IPV6_PREFIX)
     return checkedNetwork(path, 6, text, prefixBits, ipv6Value(address), 64);
   throw new ConfigError(
     path,
@@ -46,11 +46,24 @@ export function parseNetwork(path: string, text: string): SiteNetwork {
   );
 }
 
+/** Whether a network gives this address to hosts: not to its router, nor to all of them. */
+export function holdsHost(network: SiteNetwork, address: string): boolean {
+  const isOfFamily = network.family === 4 ? isIPv4(address) : isPlainIpv6(address);
+  if (!isOfFamily) return false;
+  const value = addressValue(address);
+  return value > network.first + BigInt(GATEWAY) && value < network.end - 1n;
+}
+
+/** @param address valid, without an embedded IPv4 address */
+export function addressValue(address: string): bigint {
+  return isIPv4(address) ? BigInt(ipv4Value(address)) : ipv6Value(address);
+}
+
 export function overlaps(a: SiteNetwork, b: SiteNetwork): boolean {
   return a.family === b.family && a.first < b.end && b.first < a.end;
 }
 
-/** @param number 1 to 64 */
+/** @param number 1 to 64; visitors to 116 */
 export function hostAddress(network: SiteNetwork, number: number): string {
   return addressAt(network, HOST_OFFSET + number);
 }
@@ -85,6 +98,11 @@ function addressAt({ family, first }: SiteNetwork, offset: number): string {
   const groups = [112n, 96n, 80n, 64n].map((shift) => ((first >> shift) & 0xffffn).toString(16));
   while (groups.at(-1) === "0") groups.pop();
   return `${groups.join(":")}::${offset}`;
+}
+
+/** Without a zone or an embedded IPv4 address. */
+function isPlainIpv6(address: string): boolean {
+  return isIPv6(address) && !/[.%]/.test(address);
 }
 
 function checkedNetwork(

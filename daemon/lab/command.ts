@@ -10,6 +10,8 @@ const USAGE = `causeway lab: multi-site networks on one Linux machine (needs roo
   lab ls                       labs, sites, hosts and their daemons
   lab exec HOST -- CMD ...     run a program on a host; exits with its status
   lab link SITE [change]       show or change the uplink of a site
+  lab move HOST SITE|--out     carry a host to another site, or leave it without a link
+  lab readdress HOST ADDRESS   give a host another address on its link
   lab start [HOST ...]         start daemons, each with a token of the first host's, and
                                wait until they have joined (60 s)
   lab stop HOST ...            end daemons in good order
@@ -31,6 +33,10 @@ Changes of a link, each way; they hold for frames sent from then on
   --split HOST,HOST            cut these hosts from the rest of their own link and the uplink
   --heal                       undo --cut and --split
 
+Changes of a host's interface (lab link HOST)
+  --unplug                     it is gone, as a USB adapter that is pulled out
+  --plug                       it is back
+
 File
   sites:
     - { name: alpha, subnet: 10.1.0.0/24, hosts: 4, switch: ovs, avahi: true,
@@ -41,7 +47,7 @@ File
 
 const VERBS: readonly string[] = [
   ...["up", "down", "ls", "exec", "link", "start", "stop", "kill", "pause", "resume"],
-  "capture",
+  ...["move", "readdress", "capture"],
 ];
 
 export const labCommand: Command = {
@@ -58,6 +64,9 @@ export const labCommand: Command = {
     { name: "cut", doc: "drop everything on the uplink" },
     { name: "split", doc: "cut hosts from their own link", value: "HOSTS" },
     { name: "heal", doc: "undo --cut and --split" },
+    { name: "unplug", doc: "take the interface out of a host" },
+    { name: "plug", doc: "put it back" },
+    { name: "out", doc: "leave a host without a link" },
   ],
   async run(args, io) {
     const [verb, ...rest] = args;

@@ -10,6 +10,7 @@ export type LabErrorCode =
   | "ERR_LAB_BUSY" // another process is making or removing this lab
   | "ERR_LAB_COMMAND" // a program that makes up the lab failed
   | "ERR_LAB_WIRE" // the process that carries the uplinks does not answer
+  | "ERR_LAB_PLACE" // a host cannot be where it shall be
   | "ERR_LAB_DAEMON" // a host's daemon is not there, or not in time
   | "ERR_LAB_LEFT"; // something could not be removed
 

@@ -29,12 +29,12 @@ import {
 } from "./enter.ts";
 import { askHost } from "./host-api.ts";
 import { HEAL, changeLink, type LinkChange } from "./link.ts";
+import { moveHost, plugHost, readdressHost, unplugHost } from "./moving.ts";
+import { hostNow, hostsNow, siteNow } from "./places.ts";
 import type { ProcessMark, ProcessState } from "./processes.ts";
 import {
   DEFAULT_LAB,
-  findHost,
   findSite,
-  labHosts,
   readLink,
   readyRecord,
   type HostRecord,
@@ -91,18 +91,19 @@ export class Lab {
     return this.record.name;
   }
 
+  /** Each with the hosts that are plugged into it. */
   get sites(): readonly SiteRecord[] {
-    return this.record.sites;
+    return this.record.sites.map((site) => siteNow(this.record, site));
   }
 
-  /** In the order of the file. */
+  /** In the order of the file, as they are now. */
   get hosts(): readonly HostRecord[] {
-    return labHosts(this.record);
+    return hostsNow(this.record);
   }
 
   /** @throws {ConfigError} when there is none of that name */
   host(name: string): HostRecord {
-    return findHost(this.record, name);
+    return hostNow(this.record, name);
   }
 
   /** First address of a host, without its prefix length. */
@@ -191,6 +192,26 @@ export class Lab {
   /** Frames that crossed a site's uplink since the lab is up. */
   async linkCounters(site: string): Promise<LinkCounters> {
     return readCounters(this.name, findSite(this.record, site).name);
+  }
+
+  /** Carries a host to another site, or unplugs it; returns when it has its addresses there. */
+  async move(host: string, site: string | null): Promise<HostRecord> {
+    return moveHost(this.record, host, site === null ? null : findSite(this.record, site));
+  }
+
+  /** Gives a host another address on its link. @throws {ConfigError} when it cannot have it */
+  async readdress(host: string, address: string): Promise<HostRecord> {
+    return readdressHost(this.record, host, address);
+  }
+
+  /** Takes the interface out of a host. */
+  async unplug(host: string): Promise<HostRecord> {
+    return unplugHost(this.record, host);
+  }
+
+  /** Puts it back. */
+  async plug(host: string): Promise<HostRecord> {
+    return plugHost(this.record, host);
   }
 
   /** Records a site's frames until `signal` aborts. */

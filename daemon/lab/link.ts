@@ -1,8 +1,8 @@
 /** Changing a site's uplink, and the link inside it, while the lab runs. */
 import { ConfigError } from "../../platform/errors.ts";
 import { openVSwitchControl } from "./open-vswitch.ts";
+import { hostNow, siteNow } from "./places.ts";
 import {
-  findHost,
   labDirectory,
   readLink,
   writeLink,
@@ -74,14 +74,15 @@ async function split(
   hosts: readonly string[],
   env: Environment,
 ): Promise<void> {
+  const present = siteNow(lab, site);
   if (site.switch === "ovs")
-    return void (await openVSwitchControl(lab.name, splitSwitchArguments(site, hosts), env));
-  const lines = splitBridgeLines(site, hosts, before.split.length > 0);
+    return void (await openVSwitchControl(lab.name, splitSwitchArguments(present, hosts), env));
+  const lines = splitBridgeLines(present, hosts, before.split.length > 0);
   await run(inSwitches(lab, batch("ip", lines)), env);
 }
 
 function checkSplit(lab: LabRecord, site: SiteRecord, hosts: readonly string[]): void {
-  const stranger = hosts.find((name) => findHost(lab, name).site !== site.name);
+  const stranger = hosts.find((name) => hostNow(lab, name).site !== site.name);
   if (stranger !== undefined)
     throw new ConfigError("--split", `${stranger} is not a host of ${site.name}`);
 }

@@ -1,5 +1,5 @@
 /** Labs as tables for people and as objects for programs. */
-import type { Lab, LinkState, SiteRecord } from "./lab.ts";
+import type { HostRecord, Lab, LinkState, SiteRecord } from "./lab.ts";
 import { formatRate, formatShare, formatTime } from "./units.ts";
 
 /** What `lab ls --json` prints of one lab. */
@@ -15,15 +15,20 @@ export function labObject(lab: Lab): unknown {
         portMapping: site.router.portMapping,
       },
       uplink: linkObject(lab.linkState(site.name)),
-      hosts: site.hosts.map(({ name, namespace, addresses }) => ({
-        name,
-        namespace,
-        addresses,
-        daemon: daemonWord(lab, name),
-        socket: lab.paths(name).socket,
-      })),
+      hosts: site.hosts.map((host) => hostObject(lab, host)),
     })),
+    unplugged: unplugged(lab).map((host) => hostObject(lab, host)),
   };
+}
+
+function hostObject(lab: Lab, { name, namespace, addresses }: HostRecord) {
+  const { socket } = lab.paths(name);
+  return { name, namespace, addresses, daemon: daemonWord(lab, name), socket };
+}
+
+/** Hosts that are at no site. */
+function unplugged(lab: Lab): readonly HostRecord[] {
+  return lab.hosts.filter(({ site }) => site === undefined);
 }
 
 export function linkObject({ delayMs, jitterMs, rate, lossRatio, isCut, split }: LinkState) {
@@ -41,6 +46,9 @@ export function labLines(lab: Lab): string[] {
           `daemon ${daemonWord(lab, host.name)}`,
       ),
     ]),
+    ...unplugged(lab).map(
+      ({ name }) => `  unplugged: ${name.padEnd(12)} daemon ${daemonWord(lab, name)}`,
+    ),
   ];
 }
 

@@ -12,8 +12,14 @@ export const COMMON_OPTIONS = {
   help: { type: "boolean", short: "h" },
 } as const satisfies OptionSpec;
 
-export const LINK_OPTIONS = {
+export const PLUG_OPTIONS = {
   ...COMMON_OPTIONS,
+  plug: { type: "boolean" },
+  unplug: { type: "boolean" },
+} as const satisfies OptionSpec;
+
+export const LINK_OPTIONS = {
+  ...PLUG_OPTIONS,
   delay: { type: "string" },
   jitter: { type: "string" },
   rate: { type: "string" },
@@ -21,6 +27,11 @@ export const LINK_OPTIONS = {
   cut: { type: "boolean" },
   heal: { type: "boolean" },
   split: { type: "string" },
+} as const satisfies OptionSpec;
+
+export const MOVE_OPTIONS = {
+  ...COMMON_OPTIONS,
+  out: { type: "boolean" },
 } as const satisfies OptionSpec;
 
 export interface LabWords {

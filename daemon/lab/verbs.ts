@@ -7,6 +7,7 @@ import {
   openLab,
   readRecord,
   upLab,
+  type HostRecord,
   type Lab,
   type LinkChange,
 } from "./lab.ts";
@@ -14,6 +15,8 @@ import { daemonWord, labLines, labObject, linkLine, linkObject } from "./listing
 import {
   COMMON_OPTIONS,
   LINK_OPTIONS,
+  MOVE_OPTIONS,
+  PLUG_OPTIONS,
   exactly,
   linkChange,
   readWords,
@@ -43,7 +46,7 @@ export async function runVerb(verb: string, args: readonly string[], io: VerbIo)
   const given = readWords(
     path,
     end < 0 ? args : args.slice(0, end),
-    verb === "link" ? LINK_OPTIONS : COMMON_OPTIONS,
+    verb === "link" ? LINK_OPTIONS : verb === "move" ? MOVE_OPTIONS : COMMON_OPTIONS,
   );
   if (given.values["help"] === true) {
     io.stdout(io.usage.trimEnd());
@@ -65,6 +68,8 @@ const VERBS: Readonly<Record<string, (call: Call) => Promise<void> | void>> = {
   down: downVerb,
   ls: listVerb,
   link: linkVerb,
+  move: moveVerb,
+  readdress: readdressVerb,
   start: startVerb,
   stop: (call) => daemonVerb(call, (lab, hosts) => lab.stop(hosts)),
   kill: (call) => daemonVerb(call, (lab, hosts) => lab.kill(hosts)),
@@ -98,15 +103,45 @@ function listVerb({ path, words, values, name, print }: Call): void {
   print({ labs: labs.map(labObject), partial }, ...(lines.length > 0 ? lines : ["no labs"]));
 }
 
-async function linkVerb({ path, words, values, name, print }: Call): Promise<void> {
+async function linkVerb(call: Call): Promise<void> {
+  const { path, words, values, name, print } = call;
   exactly(path, words, ["SITE"]);
   const site = words[0]!;
   const lab = openLab(name);
+  if (values["plug"] === true || values["unplug"] === true) return plugVerb(call, lab);
   const change: LinkChange = linkChange(values);
   const isAsking = Object.keys(change).length === 0;
   const state = isAsking ? lab.linkState(site) : await lab.link(site, change);
   const counters = await lab.linkCounters(site);
   print({ site, ...linkObject(state), counters }, `${site}: ${linkLine(state)}`);
+}
+
+async function plugVerb({ words, values, print }: Call, lab: Lab): Promise<void> {
+  const others = Object.keys(values).filter((key) => key in LINK_OPTIONS && !(key in PLUG_OPTIONS));
+  if (others.length > 0 || (values["plug"] === true && values["unplug"] === true))
+    throw new ConfigError("--plug", "and --unplug are of a host, and each stands alone");
+  const host = words[0]!;
+  printHost(print, await (values["plug"] === true ? lab.plug(host) : lab.unplug(host)));
+}
+
+async function moveVerb({ path, words, values, name, print }: Call): Promise<void> {
+  const isOut = values["out"] === true;
+  exactly(path, words, isOut ? ["HOST"] : ["HOST", "SITE"]);
+  printHost(print, await openLab(name).move(words[0]!, isOut ? null : words[1]!));
+}
+
+async function readdressVerb({ path, words, name, print }: Call): Promise<void> {
+  exactly(path, words, ["HOST", "ADDRESS"]);
+  const [host = "", address = ""] = words;
+  printHost(print, await openLab(name).readdress(host, address));
+}
+
+function printHost(print: Call["print"], host: HostRecord): void {
+  const { name, site = null, addresses } = host;
+  print(
+    { host: name, site, addresses },
+    `${name}: ${site === null ? "unplugged" : `at ${site}, ${addresses.join(" ")}`}`,
+  );
 }
 
 async function startVerb({ words, name, print, io }: Call): Promise<void> {

@@ -73,12 +73,22 @@ export function openVSwitchArguments(sites: readonly SiteRecord[]): string[] {
     return [
       ...["--", "add-br", name, "--", "set", "bridge", name, "datapath_type=netdev"],
       ...["fail-mode=standalone", `other-config:datapath-id=${id}`],
-      ...[...ports, { name: uplinkPort(name), port: GATEWAY_NUMBER }].flatMap((one) => [
-        ...["--", "add-port", name, one.name],
-        ...["--", "set", "interface", one.name, `ofport_request=${one.port}`],
-      ]),
+      ...[...ports, { name: uplinkPort(name), port: GATEWAY_NUMBER }].flatMap((one) =>
+        portArguments(name, one),
+      ),
     ];
   });
+}
+
+/** Arguments of `ovs-vsctl` that add an interface to a switch. */
+export function portArguments(
+  site: string,
+  { name, port }: { readonly name: string; readonly port: number },
+): string[] {
+  return [
+    ...["--", "add-port", site, name],
+    ...["--", "set", "interface", name, `ofport_request=${port}`],
+  ];
 }
 
 /** Lines for `tc -batch` that limit an uplink both ways; `null` lifts the limit. */
