@@ -10,6 +10,7 @@ const USAGE = `causeway lab: multi-site networks on one Linux machine (needs roo
   lab ls                       labs, sites, hosts and their daemons
   lab exec HOST -- CMD ...     run a program on a host; exits with its status
   lab link SITE [change]       show or change the uplink of a site
+  lab link SITE SITE [change]  show or change what is lost between two sites
   lab move HOST SITE|--out     carry a host to another site, or leave it without a link
   lab readdress HOST ADDRESS   give a host another address on its link
   lab start [HOST ...]         start daemons, each with a token of the first host's, and
@@ -32,6 +33,12 @@ Changes of a link, each way; they hold for frames sent from then on
   --cut                        drop everything in silence
   --split HOST,HOST            cut these hosts from the rest of their own link and the uplink
   --heal                       undo --cut and --split
+
+Changes between two sites, lab link A B
+  --cut, --heal                both ways; with --one-way from A to B only
+  --loss 5%                    both ways
+  --loss-to 30%                from A to B
+  --loss-from 30%              from B to A
 
 Changes of a host's interface (lab link HOST)
   --unplug                     it is gone, as a USB adapter that is pulled out
@@ -64,6 +71,9 @@ export const labCommand: Command = {
     { name: "cut", doc: "drop everything on the uplink" },
     { name: "split", doc: "cut hosts from their own link", value: "HOSTS" },
     { name: "heal", doc: "undo --cut and --split" },
+    { name: "loss-to", doc: "share lost from the first site to the second", value: "SHARE" },
+    { name: "loss-from", doc: "share lost from the second site to the first", value: "SHARE" },
+    { name: "one-way", doc: "cut or heal from the first site to the second only" },
     { name: "unplug", doc: "take the interface out of a host" },
     { name: "plug", doc: "put it back" },
     { name: "out", doc: "leave a host without a link" },

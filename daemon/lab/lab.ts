@@ -43,6 +43,7 @@ import {
   type SiteRecord,
 } from "./record.ts";
 import { parseLabSpec, type LabSpec } from "./spec.ts";
+import { changeWays, readWays, type Ways, type WaysChange } from "./ways.ts";
 import { readCounters, type LinkCounters } from "./wire.ts";
 
 export { DEFAULT_LAB, labNames, readRecord } from "./record.ts";
@@ -177,7 +178,7 @@ export class Lab {
   }
 
   async link(site: string, change: LinkChange): Promise<LinkState> {
-    return changeLink(this.record, findSite(this.record, site), change);
+    return changeLink(this.record, this.#site(site), change);
   }
 
   /** Undoes a cut and a split. */
@@ -185,18 +186,27 @@ export class Lab {
     return this.link(site, HEAL);
   }
 
+  /** Changes what is lost between two sites, each way on its own. */
+  async changeWays(site: string, other: string, change: WaysChange): Promise<Ways> {
+    return changeWays(this.record, this.#site(site), this.#site(other), change);
+  }
+
+  ways(site: string, other: string): Ways {
+    return readWays(this.record, this.#site(site), this.#site(other));
+  }
+
   linkState(site: string): LinkState {
-    return readLink(this.name, findSite(this.record, site));
+    return readLink(this.name, this.#site(site));
   }
 
   /** Frames that crossed a site's uplink since the lab is up. */
   async linkCounters(site: string): Promise<LinkCounters> {
-    return readCounters(this.name, findSite(this.record, site).name);
+    return readCounters(this.name, this.#site(site).name);
   }
 
   /** Carries a host to another site, or unplugs it; returns when it has its addresses there. */
   async move(host: string, site: string | null): Promise<HostRecord> {
-    return moveHost(this.record, host, site === null ? null : findSite(this.record, site));
+    return moveHost(this.record, host, site === null ? null : this.#site(site));
   }
 
   /** Gives a host another address on its link. @throws {ConfigError} when it cannot have it */
@@ -221,11 +231,15 @@ export class Lab {
     signal: AbortSignal,
     said: (line: string) => void = () => {},
   ): Promise<void> {
-    await captureSite(this.record, findSite(this.record, site), file, signal, said);
+    await captureSite(this.record, this.#site(site), file, signal, said);
   }
 
   async down(): Promise<void> {
     await removeLab(this.name);
+  }
+
+  #site(name: string): SiteRecord {
+    return findSite(this.record, name);
   }
 
   #named(hosts: readonly string[] | undefined): readonly HostRecord[] {

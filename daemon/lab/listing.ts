@@ -1,5 +1,6 @@
 /** Labs as tables for people and as objects for programs. */
 import type { HostRecord, Lab, LinkState, SiteRecord } from "./lab.ts";
+import type { Way } from "./ways.ts";
 import { formatRate, formatShare, formatTime } from "./units.ts";
 
 /** What `lab ls --json` prints of one lab. */
@@ -71,6 +72,11 @@ export function linkLine(link: LinkState): string {
     ...(link.split.length > 0 ? [`split off: ${link.split.join(", ")}`] : []),
   ];
   return parts.join(", ");
+}
+
+export function wayLine({ isCut, lossRatio }: Way): string {
+  if (isCut) return "cut";
+  return lossRatio > 0 ? `loss ${formatShare(lossRatio)}` : "as it is";
 }
 
 export function daemonWord(lab: Lab, host: string): "running" | "paused" | "stopped" {

@@ -2,6 +2,7 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
 import type { LinkChange } from "./link.ts";
+import type { WaysChange } from "./ways.ts";
 import { parseRate, parseShare, parseTimeMs } from "./units.ts";
 
 type OptionSpec = NonNullable<ParseArgsConfig["options"]>;
@@ -27,12 +28,19 @@ export const LINK_OPTIONS = {
   cut: { type: "boolean" },
   heal: { type: "boolean" },
   split: { type: "string" },
+  "loss-to": { type: "string" },
+  "loss-from": { type: "string" },
+  "one-way": { type: "boolean" },
 } as const satisfies OptionSpec;
 
 export const MOVE_OPTIONS = {
   ...COMMON_OPTIONS,
   out: { type: "boolean" },
 } as const satisfies OptionSpec;
+
+/** Those of two sites, and those of two sites only. */
+const WAYS_OPTIONS: readonly string[] = ["cut", "heal", "loss", "loss-to", "loss-from", "one-way"];
+const WAYS_ONLY: readonly string[] = ["loss-to", "loss-from", "one-way"];
 
 export interface LabWords {
   readonly words: readonly string[];
@@ -68,6 +76,9 @@ export function exactly(path: string, words: readonly string[], names: readonly 
 /** @throws {ConfigError} for a bad value, or options that contradict each other */
 export function linkChange(values: LabWords["values"]): LinkChange {
   const text = (key: string): string | undefined => values[key] as string | undefined;
+  const stray = WAYS_ONLY.find((key) => values[key] !== undefined);
+  if (stray !== undefined)
+    throw new ConfigError(`--${stray}`, "is between two sites; use lab link SITE SITE");
   const [delay, jitter, rate, loss, split] = ["delay", "jitter", "rate", "loss", "split"].map(text);
   if (values["heal"] === true && (values["cut"] === true || split !== undefined))
     throw new ConfigError("--heal", "undoes --cut and --split; give one or the other");
@@ -79,5 +90,32 @@ export function linkChange(values: LabWords["values"]): LinkChange {
     ...(values["cut"] === true ? { isCut: true } : {}),
     ...(values["heal"] === true ? { isCut: false, split: [] } : {}),
     ...(split === undefined ? {} : { split: split.split(",").filter((host) => host !== "") }),
+  };
+}
+
+/** What `lab link SITE SITE` shall change. @throws {ConfigError} as `linkChange` does */
+export function waysChange(values: LabWords["values"]): WaysChange {
+  const stray = Object.keys(values).find(
+    (key) => !(key in COMMON_OPTIONS) && !WAYS_OPTIONS.includes(key),
+  );
+  if (stray !== undefined)
+    throw new ConfigError(
+      `--${stray}`,
+      `is of one site; between two: ${WAYS_OPTIONS.map((one) => `--${one}`).join(", ")}`,
+    );
+  const { cut, heal, loss } = values;
+  const [lossTo, lossFrom] = [values["loss-to"] ?? loss, values["loss-from"] ?? loss];
+  const isOneWay = values["one-way"] === true;
+  if (cut === true && heal === true)
+    throw new ConfigError("--heal", "undoes --cut; give one or the other");
+  if (isOneWay && cut !== true && heal !== true)
+    throw new ConfigError("--one-way", "goes with --cut or --heal; for losses use --loss-to");
+  const reset =
+    heal === true ? { isCut: false, lossRatio: 0 } : cut === true ? { isCut: true } : {};
+  const parsed = (key: string, text: string | boolean | undefined) =>
+    text === undefined ? {} : { lossRatio: parseShare(key, text as string) };
+  return {
+    to: { ...reset, ...parsed("--loss-to", lossTo) },
+    from: { ...(isOneWay ? {} : reset), ...parsed("--loss-from", lossFrom) },
   };
 }

@@ -3,7 +3,7 @@
  *
  * `/run/causeway-lab/NAME/`: `lab.json` (this record), `hosts/HOST/` (state, socket, log and Avahi of
  * a host), `links/SITE.json` (the uplink as it is set now), `places.json` (hosts that moved),
- * `paths.json` (faults between two sites), `routers/SITE/`, `ovs/`, `wire.sock`.
+ * `ways.json` (faults between two sites), `routers/SITE/`, `ovs/`, `wire.sock`.
  */
 import {
   existsSync,

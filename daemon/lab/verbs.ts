@@ -11,7 +11,7 @@ import {
   type Lab,
   type LinkChange,
 } from "./lab.ts";
-import { daemonWord, labLines, labObject, linkLine, linkObject } from "./listing.ts";
+import { daemonWord, labLines, labObject, linkLine, linkObject, wayLine } from "./listing.ts";
 import {
   COMMON_OPTIONS,
   LINK_OPTIONS,
@@ -20,6 +20,7 @@ import {
   exactly,
   linkChange,
   readWords,
+  waysChange,
   type LabWords,
 } from "./options.ts";
 
@@ -105,15 +106,28 @@ function listVerb({ path, words, values, name, print }: Call): void {
 
 async function linkVerb(call: Call): Promise<void> {
   const { path, words, values, name, print } = call;
+  const lab = openLab(name);
+  if (words.length === 2) return waysVerb(call, lab);
   exactly(path, words, ["SITE"]);
   const site = words[0]!;
-  const lab = openLab(name);
   if (values["plug"] === true || values["unplug"] === true) return plugVerb(call, lab);
   const change: LinkChange = linkChange(values);
   const isAsking = Object.keys(change).length === 0;
   const state = isAsking ? lab.linkState(site) : await lab.link(site, change);
   const counters = await lab.linkCounters(site);
   print({ site, ...linkObject(state), counters }, `${site}: ${linkLine(state)}`);
+}
+
+async function waysVerb({ words, values, print }: Call, lab: Lab): Promise<void> {
+  const [site = "", other = ""] = words;
+  const change = waysChange(values);
+  const isAsking = [change.to, change.from].every((way) => Object.keys(way ?? {}).length === 0);
+  const ways = isAsking ? lab.ways(site, other) : await lab.changeWays(site, other, change);
+  print(
+    { site, other, ...ways },
+    `${site} to ${other}: ${wayLine(ways.to)}`,
+    `${other} to ${site}: ${wayLine(ways.from)}`,
+  );
 }
 
 async function plugVerb({ words, values, print }: Call, lab: Lab): Promise<void> {
