@@ -31,6 +31,8 @@ export interface BedOptions {
   /** Ends waiting; the bed is closed by whoever opened it. */
   readonly signal: AbortSignal;
   readonly progress: (line: string) => void;
+  /** What its daemons run, with the options of `up` behind it. Default: `causeway`. */
+  readonly program: readonly string[];
 }
 
 export interface PutSettings {
@@ -53,14 +55,14 @@ const NEVER = new AbortController().signal;
 export async function openBed(
   given: Pick<BedOptions, "name" | "sites"> & Partial<BedOptions>,
 ): Promise<Bed> {
-  const { name, sites, signal = NEVER, progress = () => {}, ...rest } = given;
+  const { name, sites, signal = NEVER, progress = () => {}, program, ...rest } = given;
   rest satisfies Record<string, never>;
   await downLab(name).catch((error: unknown) => {
     if (errorCode(error) !== "ERR_LAB_ABSENT") throw error;
   });
   signal.throwIfAborted();
   const file = ["sites:", ...sites.map((site) => `  - ${site}`)].join("\n");
-  return new Bed(await upLab(parseLabSpec(file, name), name), signal, progress);
+  return new Bed(await upLab(parseLabSpec(file, name), name), signal, progress, program);
 }
 
 /** Opens a bed, works in it and closes it, also when the work fails or is aborted. */
@@ -88,9 +90,16 @@ export class Bed {
   readonly lab: Lab;
   readonly #signal: AbortSignal;
   readonly #progress: (line: string) => void;
+  readonly #program: Partial<Pick<BedOptions, "program">>;
   readonly #captures = new Set<Capture>();
 
-  constructor(lab: Lab, signal: AbortSignal, progress: (line: string) => void) {
+  constructor(
+    lab: Lab,
+    signal: AbortSignal,
+    progress: (line: string) => void,
+    program?: readonly string[],
+  ) {
+    this.#program = program ? { program } : {};
     this.lab = lab;
     this.#signal = signal;
     this.#progress = progress;
@@ -116,7 +125,7 @@ export class Bed {
   /** Starts daemons and waits until they have joined. */
   async start(hosts: readonly string[] = this.hosts(), waitMs = 60_000): Promise<void> {
     this.#progress(`starting ${hosts.length > 3 ? `${hosts.length} daemons` : hosts.join(", ")}`);
-    await this.guard(this.lab.start(hosts, { waitMs }));
+    await this.guard(this.lab.start(hosts, { waitMs, ...this.#program }));
   }
 
   /** Forgets a host's keys, certificates and records; its daemon must not run. */
