@@ -48,6 +48,11 @@ export interface Daemon {
   reload(): ReloadAnswer;
 }
 
+/** The machine's clock, or a lab's host's. */
+function hostClock(): Clock {
+  return createSystemClock({ wallOffsetFile: process.env["CAUSEWAY_LAB_CLOCK"] || null });
+}
+
 /**
  * Starts a daemon; resolves when its local API answers.
  *
@@ -57,7 +62,7 @@ export async function startDaemon(
   options: DaemonOptions,
   given: Pick<DaemonParts, "log"> & Partial<DaemonParts>,
 ): Promise<Daemon> {
-  const parts: DaemonParts = { clock: createSystemClock(), startOverlay, forgetState, ...given };
+  const parts: DaemonParts = { clock: hostClock(), startOverlay, forgetState, ...given };
   const { config, token, reread, ...rest } = options;
   rest satisfies Record<string, never>;
   const group = groupId(config.group);

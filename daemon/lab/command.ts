@@ -13,6 +13,11 @@ const USAGE = `causeway lab: multi-site networks on one Linux machine (needs roo
   lab link SITE SITE [change]  show or change what is lost between two sites
   lab move HOST SITE|--out     carry a host to another site, or leave it without a link
   lab readdress HOST ADDRESS   give a host another address on its link
+  lab stop-router SITE         switch a site's router off
+  lab start-router SITE        and on again
+  lab clock HOST [+1h|-90s|0]  how far a host's wall clock is off, as its daemon sees it
+  lab disk HOST [--full|--free]
+                               leave no room on a host's own disk, and undo it
   lab start [HOST ...]         start daemons, each with a token of the first host's, and
                                wait until they have joined (60 s)
   lab stop HOST ...            end daemons in good order
@@ -50,11 +55,12 @@ File
         uplink: { delay: 10ms, jitter: 1ms, rate: 100mbit, loss: 0% } }
     - { name: beta, subnet: 10.2.0.0/24, hosts: 4, switch: bridge, ipv6: true }
     - { name: home, nat: { portMapping: both } }   behind one outer address, 192.168.1.0/24
+    - { name: gamma, hosts: 2, clock: { gamma-2: +1h }, disk: 64MiB }
 `;
 
 const VERBS: readonly string[] = [
   ...["up", "down", "ls", "exec", "link", "start", "stop", "kill", "pause", "resume"],
-  ...["move", "readdress", "capture"],
+  ...["move", "readdress", "clock", "disk", "stop-router", "start-router", "capture"],
 ];
 
 export const labCommand: Command = {
@@ -74,6 +80,8 @@ export const labCommand: Command = {
     { name: "loss-to", doc: "share lost from the first site to the second", value: "SHARE" },
     { name: "loss-from", doc: "share lost from the second site to the first", value: "SHARE" },
     { name: "one-way", doc: "cut or heal from the first site to the second only" },
+    { name: "full", doc: "leave no room on the host's disk" },
+    { name: "free", doc: "undo --full" },
     { name: "unplug", doc: "take the interface out of a host" },
     { name: "plug", doc: "put it back" },
     { name: "out", doc: "leave a host without a link" },

@@ -3,6 +3,8 @@ import { existsSync, mkdirSync, readdirSync, rmSync, rmdirSync, writeFileSync } 
 import { join } from "node:path";
 import { errorCode } from "../../platform/errors.ts";
 import { AVAHI_PROGRAMS, startAvahi } from "./avahi.ts";
+import { writeClock } from "./clocks.ts";
+import { mountDisks, unmountDisks } from "./disks.ts";
 import { LabError } from "./errors.ts";
 import { underLock } from "./file-lock.ts";
 import { NAT_PROGRAMS, PORT_MAPPING_PROGRAMS, isNated, startPortMapper } from "./home-router.ts";
@@ -44,6 +46,8 @@ export async function buildLab(spec: LabSpec, name: string): Promise<LabRecord> 
     if (usesSwitch) holdSetting(LABS_DIRECTORY, RECEIVE_BUFFER, name);
   });
   try {
+    for (const { clocks } of spec.sites)
+      for (const [host, offsetMs] of Object.entries(clocks)) writeClock(name, host, offsetMs);
     await construct(plan, labEnvironment(labDirectory(name)));
     const ready: LabRecord = { ...plan, isReady: true };
     writeRecord(ready);
@@ -68,6 +72,7 @@ export async function removeLab(name: string): Promise<void> {
   if (record) {
     refuseWhileMade(record);
     await killLabProcesses({ namespaces: labNamespaces(record).map(pathOf), mark: directory });
+    await unmountDisks(name, labEnvironment(directory));
     const left = labNamespaces(record).filter((one) => existsSync(pathOf(one)));
     // Each on its own, so that one that fails keeps no other.
     if (left.length > 0)
@@ -88,6 +93,7 @@ async function construct(lab: LabRecord, env: Environment): Promise<void> {
   const script = join(labDirectory(lab.name), "network.sh");
   writeFileSync(script, networkScript(lab));
   await run(["sh", "-e", script], env);
+  await mountDisks(lab, env);
   const avahiHosts = lab.sites.flatMap((site) => (site.hasAvahi ? site.hosts : []));
   const parts = [
     startWire(lab, env),

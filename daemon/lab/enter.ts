@@ -5,6 +5,8 @@ import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { delimiter, join } from "node:path";
 import { avahiAnchor } from "./avahi.ts";
+import { CLOCK_VARIABLE, clockFile } from "./clocks.ts";
+import { diskDirectory } from "./disks.ts";
 import {
   findSite,
   hostDirectory,
@@ -50,10 +52,11 @@ export const BIN_DIRECTORY = ["../../bin", "../../../bin"]
 /** The paths by which a host's daemon and its clients find each other. */
 export function hostPaths(lab: string, host: string) {
   const directory = hostDirectory(lab, host);
+  const disk = diskDirectory(lab, host);
   return {
     directory,
     socket: join(directory, "causeway.sock"),
-    state: join(directory, "state"),
+    state: join(existsSync(disk) ? disk : directory, "state"),
     log: join(directory, "daemon.log"),
   };
 }
@@ -145,6 +148,7 @@ export function hostEnvironment(lab: LabRecord, host: HostRecord): Environment {
     PATH: `${BIN_DIRECTORY}${delimiter}${env["PATH"]}`,
     CAUSEWAY_SOCKET: socket,
     CAUSEWAY_STATE: state,
+    [CLOCK_VARIABLE]: clockFile(lab.name, host.name),
   };
 }
 

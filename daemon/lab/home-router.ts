@@ -5,13 +5,20 @@
  * As in most of its kind, a port is kept where it is free and answers come only from where the
  * question went. Not supported: IPv6 beyond the link, and reaching the outer address from inside.
  */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { hash } from "node:crypto";
 import { LabError } from "./errors.ts";
-import { processState } from "./processes.ts";
-import { labDirectory, type LabRecord, type RouterRecord, type SiteRecord } from "./record.ts";
+import { hasEnded, processState, signalGroup, type ProcessMark } from "./processes.ts";
+import {
+  labDirectory,
+  readJson,
+  writeJson,
+  type LabRecord,
+  type RouterRecord,
+  type SiteRecord,
+} from "./record.ts";
 import { startDetached, type Environment } from "./run.ts";
 import { inNamespace, ipBatch, leafLines } from "./shell-text.ts";
 
@@ -107,16 +114,17 @@ export async function startPortMapper(
   env: Environment,
 ): Promise<void> {
   if (site.router.portMapping === null) return;
-  const directory = join(labDirectory(lab.name), "routers", site.name);
+  const { directory, config, log, mark, ready } = mapperFiles(lab, site);
   mkdirSync(directory, { recursive: true });
-  const [config, log] = [join(directory, "miniupnpd.conf"), join(directory, "miniupnpd.log")];
   writeFileSync(config, portMapperConfig(lab.name, site));
   writeFileSync(log, "");
+  rmSync(ready, { force: true });
   const enter = ["ip", "netns", "exec", site.router.namespace];
-  const argv = [...enter, "miniupnpd", "-d", "-f", config, "-P", join(directory, "miniupnpd.pid")];
+  const argv = [...enter, "miniupnpd", "-d", "-f", config, "-P", ready];
   const started = await startDetached(argv, env, log);
+  writeJson(mark, started);
   const until = performance.now() + START_MS;
-  while (!existsSync(join(directory, "miniupnpd.pid"))) {
+  while (!existsSync(ready)) {
     if (processState(started) === "gone" || performance.now() > until)
       throw new LabError(
         "ERR_LAB_COMMAND",
@@ -124,4 +132,25 @@ export async function startPortMapper(
       );
     await sleep(10);
   }
+}
+
+/** Ends the port mapping without a word to anybody, if it runs. */
+export async function stopPortMapper(lab: LabRecord, site: NatedSite): Promise<void> {
+  const mark = readJson(mapperFiles(lab, site).mark) as ProcessMark | undefined;
+  if (mark === undefined) return;
+  signalGroup(mark, "SIGKILL");
+  await hasEnded(mark, START_MS);
+}
+
+function mapperFiles(lab: LabRecord, { name }: NatedSite) {
+  const directory = join(labDirectory(lab.name), "routers", name);
+  const at = (file: string): string => join(directory, file);
+  return {
+    directory,
+    config: at("miniupnpd.conf"),
+    log: at("miniupnpd.log"),
+    mark: at("miniupnpd.json"),
+    /** Its own number, which it writes when it listens. */
+    ready: at("miniupnpd.pid"),
+  };
 }

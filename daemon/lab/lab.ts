@@ -8,6 +8,9 @@ import type { ChildProcess } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
 import type { ApiCall } from "../api/client.ts";
+import { readClock, setClock } from "./clocks.ts";
+import { diskUse, fillDisk, freeDisk, type DiskUse } from "./disks.ts";
+import { isRouterDown, startRouter, stopRouter } from "./routers.ts";
 import { captureSite } from "./capture.ts";
 import { buildLab, removeLab } from "./construction.ts";
 import {
@@ -222,6 +225,43 @@ export class Lab {
   /** Puts it back. */
   async plug(host: string): Promise<HostRecord> {
     return plugHost(this.record, host);
+  }
+
+  /** Sets how far a host's wall clock is ahead; returns when its daemon has it. */
+  async setClock(host: string, offsetMs: number): Promise<void> {
+    await setClock(this.name, this.host(host).name, offsetMs);
+  }
+
+  /** How far a host's wall clock is ahead, in ms. */
+  clock(host: string): number {
+    return readClock(this.name, this.host(host).name);
+  }
+
+  /** @throws {ConfigError} when the host has no disk of its own */
+  disk(host: string): DiskUse {
+    return diskUse(this.name, this.host(host).name);
+  }
+
+  /** Leaves no room on a host's disk. @throws {ConfigError} as `disk` does */
+  fillDisk(host: string): DiskUse {
+    return fillDisk(this.name, this.host(host).name);
+  }
+
+  freeDisk(host: string): DiskUse {
+    return freeDisk(this.name, this.host(host).name);
+  }
+
+  /** Switches a site's router off. */
+  async stopRouter(site: string): Promise<void> {
+    await stopRouter(this.record, this.#site(site));
+  }
+
+  async startRouter(site: string): Promise<void> {
+    await startRouter(this.record, this.#site(site));
+  }
+
+  isRouterDown(site: string): boolean {
+    return isRouterDown(this.record, this.#site(site));
   }
 
   /** Records a site's frames until `signal` aborts. */

@@ -15,6 +15,7 @@ export function labObject(lab: Lab): unknown {
         outer: site.router.outer.split("/")[0],
         portMapping: site.router.portMapping,
       },
+      router: lab.isRouterDown(site.name) ? "down" : "up",
       uplink: linkObject(lab.linkState(site.name)),
       hosts: site.hosts.map((host) => hostObject(lab, host)),
     })),
@@ -40,7 +41,7 @@ export function labLines(lab: Lab): string[] {
   return [
     `lab ${lab.name}`,
     ...lab.sites.flatMap((site) => [
-      `  ${site.name} (${siteTraits(site).join(", ")}): ` + linkLine(lab.linkState(site.name)),
+      `  ${site.name} (${siteTraits(lab, site).join(", ")}): ` + linkLine(lab.linkState(site.name)),
       ...site.hosts.map(
         (host) =>
           `    ${host.name.padEnd(12)} ${host.addresses.join(" ").padEnd(16)} ` +
@@ -53,12 +54,14 @@ export function labLines(lab: Lab): string[] {
   ];
 }
 
-function siteTraits({ switch: kind, hasAvahi, router }: SiteRecord): string[] {
+function siteTraits(lab: Lab, site: SiteRecord): string[] {
+  const { switch: kind, hasAvahi, router } = site;
   const nat = router === null ? [] : [`behind ${router.outer.split("/")[0]}`];
   const mapping = router?.portMapping ?? null;
   return [
     ...[kind, ...(hasAvahi ? ["avahi"] : []), ...nat],
     ...(mapping === null ? [] : [`port mapping: ${mapping}`]),
+    ...(lab.isRouterDown(site.name) ? ["router down"] : []),
   ];
 }
 

@@ -22,7 +22,7 @@ import {
 } from "./record.ts";
 import { HOSTS_MAX } from "./site-spec.ts";
 import { labEnvironment, run, type Environment } from "./run.ts";
-import { inNamespace, ipBatch } from "./shell-text.ts";
+import { inNamespace, ipBatch, untilUp } from "./shell-text.ts";
 import { addressLines, hostLinkLine, interfaceLines, portArguments } from "./wiring.ts";
 
 const VISITORS_MAX = 52;
@@ -173,8 +173,10 @@ async function attach(
     const port = { name: host.name, port: seat };
     await openVSwitchControl(lab.name, [...portArguments(site.name, port), ...tag], env);
   }
-  await run(["sh", "-e", "-c", ipBatch(`-n ${lab.switchNamespace} `, lines)], env);
-  await run(shell(host, [ipBatch("", addressLines(site, { ...host, addresses }))]), env);
+  const up = [ipBatch("", lines), untilUp([host.name])];
+  await run(["sh", "-e", "-c", inNamespace(lab.switchNamespace, up)], env);
+  const arrive = [untilUp(["eth0"]), ipBatch("", addressLines(site, { ...host, addresses }))];
+  await run(shell(host, arrive), env);
 }
 
 /** Shell lines that forget a link: its addresses, routes and neighbours. */

@@ -38,6 +38,12 @@ export const MOVE_OPTIONS = {
   out: { type: "boolean" },
 } as const satisfies OptionSpec;
 
+export const DISK_OPTIONS = {
+  ...COMMON_OPTIONS,
+  full: { type: "boolean" },
+  free: { type: "boolean" },
+} as const satisfies OptionSpec;
+
 /** Those of two sites, and those of two sites only. */
 const WAYS_OPTIONS: readonly string[] = ["cut", "heal", "loss", "loss-to", "loss-from", "one-way"];
 const WAYS_ONLY: readonly string[] = ["loss-to", "loss-from", "one-way"];

@@ -76,6 +76,8 @@ export interface SiteRecord {
   readonly hosts: readonly HostRecord[];
   /** As the file has it. */
   readonly uplink: UplinkSettings;
+  /** Of each host's own disk; `null` for none of its own. */
+  readonly diskBytes: number | null;
 }
 
 export interface LabRecord {
@@ -109,6 +111,7 @@ export function planLab(spec: LabSpec, name: string, maker: ProcessMark): LabRec
     gateways: site.networks.map((one) => `${gatewayAddress(one)}/${one.prefixBits}`),
     router: site.nat && planRouter(site.nat, `${prefix}${site.name}-rt`, index + 1),
     uplink: site.uplink,
+    diskBytes: site.diskBytes,
     hosts: Array.from({ length: site.hosts }, (_, i) => planHost(site, index + 1, i + 1, prefix)),
   }));
   return {

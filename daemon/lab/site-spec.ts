@@ -3,7 +3,7 @@ import type { DelaySettings } from "../../packets/index.ts";
 import { ConfigError } from "../../platform/errors.ts";
 import { parseNetwork, type SiteNetwork } from "./addresses.ts";
 import { asBoolean, asFields, shown, type Fields } from "./fields.ts";
-import { parseRate, parseShare, parseTimeMs } from "./units.ts";
+import { parseRate, parseShare, parseShiftMs, parseSize, parseTimeMs } from "./units.ts";
 
 export type SwitchType = "ovs" | "bridge";
 
@@ -33,12 +33,28 @@ export interface SiteSpec {
   /** A D-Bus and an Avahi on each host. */
   readonly hasAvahi: boolean;
   readonly uplink: UplinkSettings;
+  /** By host name, how far its wall clock is ahead in ms; absent ones are right. */
+  readonly clocks: Readonly<Record<string, number>>;
+  /** Of each host's own disk; `null` for none of its own. */
+  readonly diskBytes: number | null;
 }
 
 export const HOSTS_MAX = 64;
 const SITE_NAME = /^[a-z][a-z0-9]{0,7}$/;
 const SITE_KEYS: readonly string[] = [
-  ...["name", "subnet", "hosts", "ipv4", "ipv6", "nat", "switch", "avahi", "uplink"],
+  ...[
+    "name",
+    "subnet",
+    "hosts",
+    "ipv4",
+    "ipv6",
+    "nat",
+    "switch",
+    "avahi",
+    "uplink",
+    "clock",
+    "disk",
+  ],
 ];
 const PORT_MAPPINGS: readonly PortMapping[] = ["upnp", "nat-pmp", "both"];
 /** What home routers come with. */
@@ -58,6 +74,7 @@ export function parseSite(path: string, given: unknown, number: number): SiteSpe
     throw new ConfigError(`${path}.hosts`, `${shown(hosts)} must be 1 to ${HOSTS_MAX}`);
   if (kind !== "ovs" && kind !== "bridge")
     throw new ConfigError(`${path}.switch`, `${shown(kind)} must be ovs or bridge`);
+  const names = Array.from({ length: hosts }, (_, index) => `${name}-${index + 1}`);
   const nat = parseNat(`${path}.nat`, fields["nat"] ?? false);
   return {
     name,
@@ -67,6 +84,8 @@ export function parseSite(path: string, given: unknown, number: number): SiteSpe
     switch: kind,
     hasAvahi: asBoolean(`${path}.avahi`, avahi),
     uplink: parseUplink(`${path}.uplink`, fields["uplink"] ?? {}),
+    clocks: parseClocks(`${path}.clock`, fields["clock"] ?? {}, names),
+    diskBytes: fields["disk"] === undefined ? null : parseSize(`${path}.disk`, fields["disk"]),
   };
 }
 
@@ -124,6 +143,21 @@ function ipv6OnlyNetworks(
 
 function ipv6Network(path: string, number: number): SiteNetwork {
   return parseNetwork(`${path}.ipv6`, `fd00:${number}::/64`);
+}
+
+/** One time for all hosts, or a mapping of host names to times. */
+function parseClocks(
+  path: string,
+  given: unknown,
+  hosts: readonly string[],
+): Readonly<Record<string, number>> {
+  const fields =
+    typeof given === "object"
+      ? asFields(path, given, hosts)
+      : Object.fromEntries(hosts.map((host) => [host, given]));
+  return Object.fromEntries(
+    Object.entries(fields).map(([host, text]) => [host, parseShiftMs(`${path}.${host}`, text)]),
+  );
 }
 
 function parseUplink(path: string, given: unknown): UplinkSettings {

@@ -12,6 +12,19 @@ const RATE_MAX = 100e9;
 
 const SHARE = /^(\d+(?:\.\d+)?)%$/;
 
+const SIZE = /^(\d+)(KiB|MiB|GiB)$/;
+const SIZE_UNIT: Readonly<Record<string, number>> = { KiB: 2 ** 10, MiB: 2 ** 20, GiB: 2 ** 30 };
+
+const SHIFT = /^([+-])(\d+(?:\.\d+)?)(ms|s|m|h|d)$/;
+const SHIFT_UNIT_MS: Readonly<Record<string, number>> = {
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+  d: 86_400_000,
+};
+const SHIFT_MAX_MS = 36_500 * 86_400_000;
+
 /** @throws {ConfigError} unless it is 0 to 10 s with its unit */
 export function parseTimeMs(path: string, text: string): number {
   const [, digits, unit = ""] = TIME.exec(text) ?? [];
@@ -41,6 +54,39 @@ export function parseShare(path: string, text: string): number {
   const share = digits === undefined ? NaN : Number(digits) / 100;
   if (share >= 0 && share <= 1) return share;
   throw new ConfigError(path, `"${text}" is no share; write 1% or 0.5%, 0% to 100%`);
+}
+
+/** @throws {ConfigError} unless it is a size of 1MiB to 16GiB with its unit */
+export function parseSize(path: string, given: unknown): number {
+  const [, digits, unit = ""] = SIZE.exec(String(given)) ?? [];
+  const bytes = digits === undefined ? NaN : Number(digits) * SIZE_UNIT[unit]!;
+  if (bytes >= SIZE_UNIT["MiB"]! && bytes <= 16 * SIZE_UNIT["GiB"]!) return bytes;
+  throw new ConfigError(path, `"${String(given)}" is no size; write 64MiB (1MiB to 16GiB)`);
+}
+
+/** @throws {ConfigError} unless it is 0, or a signed time with its unit, 100 years at most */
+export function parseShiftMs(path: string, given: unknown): number {
+  const text = String(given);
+  if (text === "0") return 0;
+  const [, sign, digits, unit = ""] = SHIFT.exec(text) ?? [];
+  const ms = digits === undefined ? NaN : Number(digits) * SHIFT_UNIT_MS[unit]!;
+  if (ms <= SHIFT_MAX_MS) return sign === "-" ? 0 - ms : ms;
+  throw new ConfigError(
+    path,
+    `"${text}" is no shift of a clock; write +1h, -90s, +61d, +500ms, or 0 for none`,
+  );
+}
+
+/** `+90s`, in the largest unit that leaves no fraction. */
+export function formatShift(ms: number): string {
+  const [unit, unitMs] = Object.entries(SHIFT_UNIT_MS)
+    .toReversed()
+    .find(([, one]) => ms % one === 0) ?? ["ms", 1];
+  return ms === 0 ? "0" : `${ms > 0 ? "+" : ""}${ms / unitMs}${unit}`;
+}
+
+export function formatSize(bytes: number): string {
+  return `${Number((bytes / SIZE_UNIT["MiB"]!).toFixed(1))}MiB`;
 }
 
 export function formatTime(ms: number): string {

@@ -14,6 +14,7 @@ import {
 import { daemonWord, labLines, labObject, linkLine, linkObject, wayLine } from "./listing.ts";
 import {
   COMMON_OPTIONS,
+  DISK_OPTIONS,
   LINK_OPTIONS,
   MOVE_OPTIONS,
   PLUG_OPTIONS,
@@ -23,6 +24,8 @@ import {
   waysChange,
   type LabWords,
 } from "./options.ts";
+
+import { formatShift, formatSize, parseShiftMs } from "./units.ts";
 
 export interface VerbIo {
   stdout(line: string): void;
@@ -44,11 +47,12 @@ interface Call extends LabWords {
 export async function runVerb(verb: string, args: readonly string[], io: VerbIo): Promise<number> {
   const path = `lab ${verb}`;
   const end = verb === "exec" ? args.indexOf("--") : -1;
-  const given = readWords(
-    path,
-    end < 0 ? args : args.slice(0, end),
-    verb === "link" ? LINK_OPTIONS : verb === "move" ? MOVE_OPTIONS : COMMON_OPTIONS,
-  );
+  const own = end < 0 ? args : args.slice(0, end);
+  // A shift such as -90s is no option.
+  const isWord = (arg: string): boolean => verb === "clock" && /^-\d/.test(arg);
+  const rest = own.filter((arg) => !isWord(arg));
+  const read = readWords(path, rest, OPTIONS[verb] ?? COMMON_OPTIONS);
+  const given = { ...read, words: [...read.words, ...own.filter(isWord)] };
   if (given.values["help"] === true) {
     io.stdout(io.usage.trimEnd());
     return 0;
@@ -64,6 +68,12 @@ export async function runVerb(verb: string, args: readonly string[], io: VerbIo)
   return 0;
 }
 
+const OPTIONS: Readonly<Record<string, Parameters<typeof readWords>[2]>> = {
+  link: LINK_OPTIONS,
+  move: MOVE_OPTIONS,
+  disk: DISK_OPTIONS,
+};
+
 const VERBS: Readonly<Record<string, (call: Call) => Promise<void> | void>> = {
   up: upVerb,
   down: downVerb,
@@ -71,6 +81,10 @@ const VERBS: Readonly<Record<string, (call: Call) => Promise<void> | void>> = {
   link: linkVerb,
   move: moveVerb,
   readdress: readdressVerb,
+  clock: clockVerb,
+  disk: diskVerb,
+  "stop-router": (call) => routerVerb(call, (lab, site) => lab.stopRouter(site)),
+  "start-router": (call) => routerVerb(call, (lab, site) => lab.startRouter(site)),
   start: startVerb,
   stop: (call) => daemonVerb(call, (lab, hosts) => lab.stop(hosts)),
   kill: (call) => daemonVerb(call, (lab, hosts) => lab.kill(hosts)),
@@ -148,6 +162,40 @@ async function readdressVerb({ path, words, name, print }: Call): Promise<void> 
   exactly(path, words, ["HOST", "ADDRESS"]);
   const [host = "", address = ""] = words;
   printHost(print, await openLab(name).readdress(host, address));
+}
+
+async function clockVerb({ path, words, name, print }: Call): Promise<void> {
+  exactly(path, words, words.length === 1 ? ["HOST"] : ["HOST", "SHIFT"]);
+  const [host = "", shift] = words;
+  const lab = openLab(name);
+  if (shift !== undefined) await lab.setClock(host, parseShiftMs("SHIFT", shift));
+  const offsetMs = lab.clock(host);
+  print({ host, offsetMs }, `${host}: clock ${formatShift(offsetMs)}`);
+}
+
+function diskVerb({ path, words, values, name, print }: Call): void {
+  exactly(path, words, ["HOST"]);
+  const { full, free } = values;
+  if (full === true && free === true)
+    throw new ConfigError("--free", "undoes --full; give one or the other");
+  const [host = ""] = words;
+  const lab = openLab(name);
+  const use =
+    full === true ? lab.fillDisk(host) : free === true ? lab.freeDisk(host) : lab.disk(host);
+  const { sizeBytes, freeBytes } = use;
+  print({ host, ...use }, `${host}: ${formatSize(freeBytes)} of ${formatSize(sizeBytes)} free`);
+}
+
+async function routerVerb(
+  { path, words, name, print }: Call,
+  act: (lab: Lab, site: string) => Promise<void>,
+): Promise<void> {
+  exactly(path, words, ["SITE"]);
+  const [site = ""] = words;
+  const lab = openLab(name);
+  await act(lab, site);
+  const isDown = lab.isRouterDown(site);
+  print({ site, router: isDown ? "down" : "up" }, `${site}: router ${isDown ? "down" : "up"}`);
 }
 
 function printHost(print: Call["print"], host: HostRecord): void {

@@ -168,11 +168,12 @@ function bridgeLines(name: string): string[] {
   ];
 }
 
-function coreLines({ name, router, gateways }: SiteRecord): string[] {
+/** Lines for `ip -batch` that bring up the core router's end of an uplink. */
+export function coreLines({ name, router, gateways }: SiteRecord): string[] {
   const addresses = router === null ? gateways : [router.upstream];
   return [
     `link set dev ${name} up`,
-    ...addresses.map((address) => `address add ${address} dev ${name}${noCheck(address)}`),
+    ...addresses.map((address) => `address replace ${address} dev ${name}${noCheck(address)}`),
   ];
 }
 

@@ -12,9 +12,11 @@ import { parseLabSpec } from "../../daemon/lab/spec.ts";
 import {
   formatRate,
   formatShare,
+  formatShift,
   formatTime,
   parseRate,
   parseShare,
+  parseShiftMs,
   parseTimeMs,
 } from "../../daemon/lab/units.ts";
 import { ConfigError } from "../../platform/errors.ts";
@@ -86,6 +88,10 @@ describe("a lab's file", () => {
       "sites[1].subnet",
       "overlaps fd00:2::/64 of a",
     ],
+    ["  - { name: a, clock: { b-1: +1h } }", "sites[0].clock.b-1", "allowed: a-1"],
+    ["  - { name: a, clock: { a-1: soon } }", "sites[0].clock.a-1", "+1h, -90s"],
+    ["  - { name: a, disk: 64MB }", "sites[0].disk", "64MiB"],
+    ["  - { name: a, disk: 512KiB }", "sites[0].disk", "1MiB to 16GiB"],
     ["  - { name: a, nat: 1 }", "sites[0].nat", "mapping with portMapping"],
     ["  - { name: a, nat: { portMapping: pcp } }", "sites[0].nat.portMapping", "upnp, nat-pmp"],
     ["  - { name: a, nat: true, ipv6: true }", "sites[0].nat", "IPv4 only"],
@@ -128,6 +134,18 @@ describe("a lab's file", () => {
       { portMapping: "nat-pmp" },
       null,
     ]);
+  });
+
+  it("sets clocks for a whole site or for some of its hosts, and gives hosts disks", () => {
+    const { sites } = parse(
+      "  - { name: a, hosts: 2, clock: -90s, disk: 64MiB }\n" +
+        "  - { name: b, hosts: 2, clock: { b-2: +61d } }",
+    );
+    expect(sites.map(({ clocks }) => clocks)).toEqual([
+      { "a-1": -90_000, "a-2": -90_000 },
+      { "b-2": 61 * 86_400_000 },
+    ]);
+    expect(sites.map(({ diskBytes }) => diskBytes)).toEqual([64 << 20, null]);
   });
 
   it("gives sites without IPv4 a network of their own, or link-local addresses only", () => {
@@ -184,6 +202,19 @@ describe("units", () => {
 
   it.each(["-5ms", "20", "ms", "11s", "1e3ms", " 1ms"])("refuse the time %j", (text) => {
     expect(mistake(() => parseTimeMs("--delay", text)).path).toBe("--delay");
+  });
+});
+
+describe("shifts of a clock", () => {
+  it("are read and written", () => {
+    const shifts = ["+1h", "-90s", "+61d", "+1500ms", "0"];
+    expect(shifts.map((text) => formatShift(parseShiftMs("x", text)))).toEqual(shifts);
+    expect(parseShiftMs("x", "-1.5h")).toBe(-5_400_000);
+    expect(parseShiftMs("x", 0)).toBe(0);
+  });
+
+  it.each(["1h", "+1", "+1w", "", "0s", "+36501d"])("are not %j", (text) => {
+    expect(mistake(() => parseShiftMs("SHIFT", text)).message).toContain("no shift");
   });
 });
 

@@ -12,7 +12,7 @@ import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 const MODULE = join(import.meta.dirname, "../../daemon/lab/lab.ts");
 const SITES = `sites:
   - { name: alpha, hosts: 2, switch: ovs, avahi: true, uplink: { delay: 5ms, rate: 50mbit } }
-  - { name: beta, hosts: 2 }
+  - { name: beta, hosts: 2, disk: 4MiB }
   - { name: home, nat: { portMapping: both } }`;
 const SPEC = parseLabSpec(SITES, "test");
 const [ONE, TWO] = [ownLabName("a"), ownLabName("b")];
