@@ -6,6 +6,7 @@ import { AVAHI_PROGRAMS, startAvahi } from "./avahi.ts";
 import { writeClock } from "./clocks.ts";
 import { mountDisks, unmountDisks } from "./disks.ts";
 import { LabError } from "./errors.ts";
+import { startTunnels } from "./extras.ts";
 import { underLock } from "./file-lock.ts";
 import { NAT_PROGRAMS, PORT_MAPPING_PROGRAMS, isNated, startPortMapper } from "./home-router.ts";
 import { setFirstRates } from "./link.ts";
@@ -99,6 +100,7 @@ async function construct(lab: LabRecord, env: Environment): Promise<void> {
     startWire(lab, env),
     ...(lab.sites.some((site) => site.switch === "ovs") ? [switches(lab, env)] : []),
     setFirstRates(lab, env),
+    startTunnels(lab, env),
     ...lab.sites.filter(isNated).map((site) => startPortMapper(lab, site, env)),
     ...avahiHosts.map((host) => startAvahi(lab.name, host, env)),
   ];

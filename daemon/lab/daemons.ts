@@ -25,7 +25,14 @@ import {
   type ProcessMark,
   type ProcessState,
 } from "./processes.ts";
-import { labHosts, readJson, writeJson, type HostRecord, type LabRecord } from "./record.ts";
+import {
+  findSite,
+  labHosts,
+  readJson,
+  writeJson,
+  type HostRecord,
+  type LabRecord,
+} from "./record.ts";
 
 export interface StartOptions {
   /** How long all of them together may take to join, in ms. Default 60 s. */
@@ -172,7 +179,10 @@ async function startDaemon(
   const { directory, state, socket, log, mark, token } = places(lab, host.name);
   mkdirSync(directory, { recursive: true });
   const join = existsSync(token) ? ["--join", `@${token}`] : [];
-  const argv = [...program, "up", "--state", state, "--socket", socket, "--interface", "eth0"];
+  // A host with more interfaces has its daemon choose, as everywhere but in a lab.
+  const hasExtras = findSite(lab, host.home).extras.length > 0;
+  const link = hasExtras ? [] : ["--interface", "eth0"];
+  const argv = [...program, "up", "--state", state, "--socket", socket, ...link];
   const output = openSync(log, "a");
   try {
     const child = spawnOnHost(lab, host, [...argv, ...join], {

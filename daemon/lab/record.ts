@@ -76,6 +76,8 @@ export interface SiteRecord {
   readonly hosts: readonly HostRecord[];
   /** As the file has it. */
   readonly uplink: UplinkSettings;
+  /** Names of each host's interfaces beside `eth0`. */
+  readonly extras: readonly string[];
   /** Of each host's own disk; `null` for none of its own. */
   readonly diskBytes: number | null;
 }
@@ -111,6 +113,7 @@ export function planLab(spec: LabSpec, name: string, maker: ProcessMark): LabRec
     gateways: site.networks.map((one) => `${gatewayAddress(one)}/${one.prefixBits}`),
     router: site.nat && planRouter(site.nat, `${prefix}${site.name}-rt`, index + 1),
     uplink: site.uplink,
+    extras: site.extras,
     diskBytes: site.diskBytes,
     hosts: Array.from({ length: site.hosts }, (_, i) => planHost(site, index + 1, i + 1, prefix)),
   }));

@@ -2,6 +2,7 @@
 import type { DelaySettings } from "../../packets/index.ts";
 import { ConfigError } from "../../platform/errors.ts";
 import { parseNetwork, type SiteNetwork } from "./addresses.ts";
+import { parseExtras } from "./extras.ts";
 import { asBoolean, asFields, shown, type Fields } from "./fields.ts";
 import { parseRate, parseShare, parseShiftMs, parseSize, parseTimeMs } from "./units.ts";
 
@@ -35,6 +36,8 @@ export interface SiteSpec {
   readonly uplink: UplinkSettings;
   /** By host name, how far its wall clock is ahead in ms; absent ones are right. */
   readonly clocks: Readonly<Record<string, number>>;
+  /** Names of each host's interfaces beside `eth0`. */
+  readonly extras: readonly string[];
   /** Of each host's own disk; `null` for none of its own. */
   readonly diskBytes: number | null;
 }
@@ -42,19 +45,8 @@ export interface SiteSpec {
 export const HOSTS_MAX = 64;
 const SITE_NAME = /^[a-z][a-z0-9]{0,7}$/;
 const SITE_KEYS: readonly string[] = [
-  ...[
-    "name",
-    "subnet",
-    "hosts",
-    "ipv4",
-    "ipv6",
-    "nat",
-    "switch",
-    "avahi",
-    "uplink",
-    "clock",
-    "disk",
-  ],
+  ...["name", "subnet", "hosts", "ipv4", "ipv6", "nat", "switch", "avahi", "uplink"],
+  ...["clock", "disk", "extra"],
 ];
 const PORT_MAPPINGS: readonly PortMapping[] = ["upnp", "nat-pmp", "both"];
 /** What home routers come with. */
@@ -85,6 +77,7 @@ export function parseSite(path: string, given: unknown, number: number): SiteSpe
     hasAvahi: asBoolean(`${path}.avahi`, avahi),
     uplink: parseUplink(`${path}.uplink`, fields["uplink"] ?? {}),
     clocks: parseClocks(`${path}.clock`, fields["clock"] ?? {}, names),
+    extras: parseExtras(`${path}.extra`, fields["extra"] ?? []),
     diskBytes: fields["disk"] === undefined ? null : parseSize(`${path}.disk`, fields["disk"]),
   };
 }

@@ -8,6 +8,7 @@
  * Interface names fit the kernel's 15 bytes, since a site's name has 8 at most.
  */
 import { hardwareAddress } from "./addresses.ts";
+import { extraHostLines, extraLines, extraSwitchLines } from "./extras.ts";
 import { homeRouterScript, isNated } from "./home-router.ts";
 import { inNamespace, ipBatch, leafLines, noCheck } from "./shell-text.ts";
 import type { HostRecord, LabRecord, SiteRecord } from "./record.ts";
@@ -139,6 +140,7 @@ function linkLines(lab: LabRecord, site: SiteRecord): string[] {
   const far = router === null ? gateway : hardwareAddress(site.number, UPSTREAM_NUMBER);
   return [
     ...site.hosts.map((host) => hostLinkLine(lab, host)),
+    ...extraLines(lab, site),
     ...(router === null
       ? [`${veth(uplinkPort(name), innerEnd(name))} netns ${sw}`]
       : [
@@ -157,6 +159,7 @@ function switchLines(site: SiteRecord): string[] {
     ...(isBridge ? bridgeLines(site.name) : []),
     ...(isBridge ? ports.map((port) => `link set dev ${port} master ${site.name}`) : []),
     ...[...ports, innerEnd(site.name), outerEnd(site.name)].map((one) => `link set dev ${one} up`),
+    ...extraSwitchLines(site),
   ];
 }
 
@@ -188,7 +191,10 @@ export function hostLinkLine({ switchNamespace }: LabRecord, host: HostRecord): 
 function hostScript(site: SiteRecord, host: HostRecord): string {
   return inNamespace(host.namespace, [
     ...interfaceLines(),
-    ipBatch("", ["link set dev lo up", "link set dev eth0 up", ...addressLines(site, host)]),
+    ipBatch("", [
+      ...["link set dev lo up", "link set dev eth0 up", ...addressLines(site, host)],
+      ...extraHostLines(site, host),
+    ]),
   ]);
 }
 

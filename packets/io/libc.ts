@@ -28,6 +28,7 @@ export interface Libc {
   sendmmsg(fd: number, messages: Address, count: number, flags: number): number;
   eventfd(initial: number, flags: number): number;
   clock_gettime(clock: number, into: Address): number;
+  ioctl(fd: number, request: number, argument: Uint8Array): number;
   prctl(option: number, value: number, c: number, d: number, e: number): number;
 }
 
@@ -42,6 +43,7 @@ const SIGNATURES = [
   "int sendmmsg(int, uint64_t, uint32_t, int)",
   "int eventfd(uint32_t, int)",
   "int clock_gettime(int, uint64_t)",
+  "int ioctl(int, uint64_t, void*)",
   "int prctl(int, uint64_t, uint64_t, uint64_t, uint64_t)",
 ] as const;
 
