@@ -8,7 +8,7 @@ import type { Connection, Libp2p } from "@libp2p/interface";
 import { randomBytes } from "node:crypto";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { parseAddress, toMultiaddrText } from "../address.ts";
+import { parseDialable, toMultiaddrText } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import { NONCE_BYTES } from "../identity/hello.ts";
 import type { Hello } from "../schema/messages.ts";
@@ -17,6 +17,8 @@ import { PEER_PROTOCOL, PeerChannel, type ChannelContext } from "./peer-channel.
 
 /** A connection whose hello is not proven by then is cut. */
 const HELLO_DEADLINE_MS = 8_000;
+/** A host that comes anew may have lost its former connections without a word. */
+const FORMER_PROBE_MS = 1_500;
 
 export interface PoolParts extends Omit<
   ChannelContext,
@@ -52,6 +54,8 @@ export class ChannelPool {
       ownPeerId: node.peerId.toString(),
       hello: () => ({ ...introduce(), nonce: new Uint8Array(randomBytes(NONCE_BYTES)) }),
       onOpen: (channel) => {
+        for (const former of this.#channels)
+          if (former.hostId === channel.hostId) void former.probe(FORMER_PROBE_MS);
         this.#channels.add(channel);
         if (channel.isMember) this.#admission(channel.connection).resolve();
         listener.onOpen(channel);
@@ -101,6 +105,12 @@ export class ChannelPool {
     return dial;
   }
 
+  /** Ends all connections without a word: nobody of this link is there any more. */
+  abandon(reason: string): void {
+    for (const channel of this.#channels) channel.abort(reason);
+    for (const connection of this.#node.getConnections()) connection.abort(new Error(reason));
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#node.removeEventListener("connection:open", this.#onConnection);
@@ -109,7 +119,7 @@ export class ChannelPool {
   }
 
   async #dial(address: string, signal: AbortSignal): Promise<PeerChannel> {
-    const target = toMultiaddr(toMultiaddrText(parseAddress(address)));
+    const target = toMultiaddr(toMultiaddrText(parseDialable(address)));
     let connection: Connection;
     try {
       connection = await this.#node.dial(target, { signal });

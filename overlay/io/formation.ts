@@ -6,11 +6,12 @@ import { randomBytes } from "node:crypto";
 import { isEqualBytes } from "../../platform/bytes.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import { createDriver, type Driver } from "../../platform/io/driver.ts";
-import { formatAddress } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
 import { overlayTagOf, subnetTagOf } from "../identity/tags.ts";
 import type { HeldToken } from "../identity/token.ts";
+import type { LinkAddressing } from "../link/address.ts";
+import type { LinkFingerprint } from "../link/fingerprint.ts";
 import type { LinkPeer } from "../link/types.ts";
 import {
   AdmitRequestCodec,
@@ -30,18 +31,17 @@ import {
 import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
 import type { JoinedVia } from "../types.ts";
 import type { ChannelPool } from "./channel-pool.ts";
-import type { LinkFingerprint } from "./interfaces.ts";
+import { Homecoming } from "./homecoming.ts";
 import type { MemberState } from "./member-state.ts";
 import { toJoinFailure } from "./join-failure.ts";
 import { CALL } from "./methods.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { dialTexts } from "./roaming.ts";
 import type { SubnetSession } from "./session.ts";
-import type { StateDirectory, SubnetState } from "./state.ts";
+import type { StateDirectory } from "./state.ts";
 import { tryStaggered } from "./staggered.ts";
 
-const LISTEN_MS = 500;
-const LISTEN_JITTER_MS = 300;
 const JOIN_TIMEOUT_MS = 8_000;
 const DIAL_TIMEOUT_MS = 3_000;
 const BOOTSTRAP_TIMEOUT_MS = 8_000;
@@ -58,6 +58,8 @@ export interface NextSubnet {
   readonly contacts: readonly HostSet[];
   /** Greatest version of its host set known. */
   readonly version: bigint;
+  /** What its link looked like before; absent when this host was never in it. */
+  readonly home?: LinkFingerprint;
 }
 
 export interface FormationParts {
@@ -68,7 +70,10 @@ export interface FormationParts {
   readonly pool: ChannelPool;
   readonly token: HeldToken | undefined;
   peers(): readonly LinkPeer[];
-  fingerprint(): Promise<LinkFingerprint | null>;
+  link(): LinkAddressing | undefined;
+  fingerprint(waitMs?: number): Promise<LinkFingerprint | null>;
+  /** Whether the link is known to be the one that the present subnet is on. */
+  isSure(): boolean;
   session(): SubnetSession | undefined;
   /** Ends the present session, if any, and begins the next. */
   enter(next: NextSubnet): Promise<void>;
@@ -81,20 +86,24 @@ export class Formation {
   trouble = "";
   readonly #with: FormationParts;
   readonly #machine: FormationMachine;
+  readonly #homecoming: Homecoming;
   readonly #driver: Driver<FormationEvent>;
   #steps: Promise<void> = Promise.resolve();
   #isStopped = false;
 
   constructor(given: FormationParts) {
     this.#with = given;
-    const { options, parts, state, token } = given;
+    const { options, parts, state, token, pool, link, fingerprint } = given;
+    const [{ allowsWan }, { random }] = [options, parts];
+    const check = (signed: readonly Signed[]): HostSet[] => this.#checkAll(signed);
+    this.#homecoming = new Homecoming({ state, pool, allowsWan, random, link, fingerprint, check });
     const own = state.overlay?.id ?? token?.overlay;
     this.#machine = new FormationMachine({
       overlayTag: own === undefined ? undefined : overlayTagOf(own),
       isMember: state.overlay !== null,
       hasToken: token !== undefined && options.allowsWan,
-      canResume: state.subnet !== null,
-      listenMs: LISTEN_MS + parts.random.between(0, LISTEN_JITTER_MS),
+      stay: null,
+      listenMs: this.#homecoming.listenMs(),
     });
     this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
   }
@@ -107,6 +116,22 @@ export class Formation {
     this.#driver.feed(event);
   }
 
+  /**
+   * Looks for a subnet on the link, once there is one.
+   *
+   * @param left key of the subnet just left, whose hosts are elsewhere for certain
+   */
+  async look(left: Uint8Array | null = null): Promise<void> {
+    if (this.#with.link() === undefined) {
+      this.trouble = "no usable network interface; this host joins as soon as there is one";
+      return;
+    }
+    this.trouble = "";
+    this.#homecoming.left = left;
+    const stay = await this.#homecoming.stay();
+    this.feed({ type: "moved", stay, listenMs: this.#homecoming.listenMs() });
+  }
+
   /** Resolves when no step is under way any more. */
   async stop(): Promise<void> {
     this.#isStopped = true;
@@ -117,9 +142,7 @@ export class Formation {
   /** A channel to a host of the link. @throws {OverlayError} ERR_OVERLAY_UNREACHABLE */
   async dial(tag: string): Promise<PeerChannel> {
     const peer = this.#with.peers().find((one) => one.announcement.hostTag === tag);
-    const addresses = (peer?.addresses ?? [])
-      .filter((address) => !address.includes("%"))
-      .map((address) => formatAddress(address, peer?.announcement.hostPort ?? 0));
+    const addresses = dialTexts(peer?.addresses ?? [], peer?.announcement.hostPort ?? 0);
     const { pool } = this.#with;
     return tryStaggered(
       addresses,
@@ -133,29 +156,29 @@ export class Formation {
     log.debug("formation", { ...action });
     switch (action.type) {
       case "join":
-        return this.#run(() => this.#join(action.tag));
+        return this.run(() => this.#join(action.tag));
       case "meet":
-        return this.#run(() => this.#meet(action.tag));
+        return this.run(() => this.#meet(action.tag));
       case "probe-stored":
-        return this.#run(() => this.#probeStored());
+        return this.run(() => this.#probeStored());
       case "redeem-token":
-        return this.#run(() => this.#redeem());
+        return this.run(() => this.#redeem());
       case "create-overlay":
-        return this.#run(async () => {
+        return this.run(async () => {
           await this.#with.members.create(this.#with.options.hostName);
           await this.#createSubnet();
         });
       case "create-subnet":
-        return this.#run(() => this.#createSubnet());
+        return this.run(() => this.#createSubnet());
       case "resume":
-        return this.#run(() => this.#resume());
+        return this.run(() => this.#resume());
       case "pending":
         log.warn("waiting for admission", { reason: this.trouble });
     }
   }
 
   /** Steps that change the subnet go one after the other. */
-  #run(step: () => Promise<void>): void {
+  run(step: () => Promise<void>): void {
     this.#steps = this.#steps.then(async () => {
       if (this.#isStopped) return;
       try {
@@ -186,19 +209,21 @@ export class Formation {
   /** Takes the subnet over from a host of the link, asking for admission first if need be. */
   async #joinVia(tag: string, via: JoinedVia, yieldsOverlay: boolean): Promise<void> {
     const channel = await this.dial(tag);
-    if (channel.isMember) {
-      const body = await channel.call(CALL.adopt, new Uint8Array(), JOIN_TIMEOUT_MS);
-      return this.#adopt(SubnetHandoverCodec.decode(body), via);
-    }
+    if (channel.isMember) return this.#takeOver(channel, via);
     const { subnet } = await this.#askAdmission(channel, true, yieldsOverlay);
     await this.#adopt(subnet!, via);
+  }
+
+  async #takeOver(channel: PeerChannel, via: JoinedVia): Promise<void> {
+    const body = await channel.call(CALL.adopt, new Uint8Array(), JOIN_TIMEOUT_MS);
+    await this.#adopt(SubnetHandoverCodec.decode(body), via);
   }
 
   /** Another subnet on our link: whoever's claim yields joins the other's. */
   async #meet(tag: string): Promise<void> {
     const session = this.#with.session();
-    const { members, parts } = this.#with;
-    if (session === undefined) return;
+    const { members, parts, isSure } = this.#with;
+    if (session === undefined || !isSure()) return;
     try {
       const channel = await this.dial(tag);
       const { claim } = channel.peerHello;
@@ -207,6 +232,7 @@ export class Formation {
         checkClaim(claim);
         const isSame = isEqualBytes(claim.subnet, session.claim.subnet);
         if (isSame || compareClaims(session.claim, claim) < 0) return; // it comes to us
+        if (!isSure()) return; // two sites, perhaps
         parts.log.info("merging into the subnet of a host of this link", { tag });
         await this.#joinVia(tag, "merged", false);
       } else if (members.overlay?.isLone === true) await this.#joinVia(tag, "merged", true);
@@ -312,6 +338,11 @@ export class Formation {
 
   async #createSubnet(): Promise<void> {
     const { state, members, parts } = this.#with;
+    if (await this.#homecoming.isAbroad()) await members.goAbroad();
+    if (members.boundTo !== null) {
+      this.trouble = "this host was let in for the link of another subnet only";
+      return this.feed({ type: "homebound" });
+    }
     const key = createKeyPair(new Uint8Array(randomBytes(32)));
     const claim = createClaim({
       subnet: key,
@@ -324,50 +355,21 @@ export class Formation {
   }
 
   async #resume(): Promise<void> {
-    const { subnet, contacts } = this.#with.state;
-    if (subnet === null || !(await this.#isSameLink(subnet))) return this.#createSubnet();
-    const key = createKeyPair(subnet.seed);
-    const sets = this.#checkAll(contacts);
-    const own = sets.find((set) => set.subnetId === key.id);
-    const version =
-      own !== undefined && own.version > subnet.version ? own.version : subnet.version;
-    const { claim } = subnet;
-    await this.#enter({
-      key,
-      claim,
-      via: "resumed",
-      hostSet: undefined,
-      contacts: sets,
-      version,
-    });
+    const next = await this.#homecoming.resume();
+    await (next === undefined ? this.#createSubnet() : this.#enter(next));
   }
 
-  /** Asks the last known hosts of the stored subnet whether it lives on elsewhere. */
   async #probeStored(): Promise<void> {
-    const { state, options, pool } = this.#with;
-    const id = state.subnet === null ? "" : createKeyPair(state.subnet.seed).id;
-    const hosts = this.#checkAll(state.contacts).find((set) => set.subnetId === id)?.hosts ?? [];
-    const probes = hosts
-      .filter((host) => host.id !== state.hostKey.id && options.allowsWan)
-      .flatMap((host) => host.hostAddresses)
-      .map(async (address) => {
-        const channel = await pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS));
-        if (channel.subnetId !== id) throw new Error("it is in another subnet");
+    const found = await this.#homecoming.probe();
+    try {
+      if (found.type === "here") return await this.#takeOver(found.channel, "link");
+    } catch (error) {
+      this.#with.parts.log.info("a host of the stored subnet does not hand it over", {
+        reason: errorMessage(error),
       });
-    const livesElsewhere = await Promise.any(probes).then(
-      () => true,
-      () => false,
-    );
-    this.feed({ type: "probed", livesElsewhere });
-  }
-
-  async #isSameLink(subnet: SubnetState): Promise<boolean> {
-    const now = await this.#with.fingerprint();
-    if (now === null) return true; // no link yet: unknown is not different
-    const isPrefixShared = now.prefixes.some((prefix) => subnet.prefixes.includes(prefix));
-    const isGatewayOther =
-      now.gatewayMac !== null && subnet.gatewayMac !== null && now.gatewayMac !== subnet.gatewayMac;
-    return (isPrefixShared || subnet.prefixes.length === 0) && !isGatewayOther;
+      this.#checkSubnet();
+    }
+    this.feed({ type: "probed", livesElsewhere: found.type === "elsewhere" });
   }
 
   async #enter(next: NextSubnet): Promise<void> {

@@ -9,7 +9,6 @@ import { readFileSync } from "node:fs";
 import { createSocket } from "node:dgram";
 import { networkInterfaces } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Clock } from "../../platform/clock.ts";
 import { OverlayError } from "../errors.ts";
 import {
   type InterfaceAddress,
@@ -19,10 +18,15 @@ import {
   parseAddress,
   prefixText,
 } from "../link/address.ts";
+import type { LinkFingerprint } from "../link/fingerprint.ts";
 
 /** Devices that lead elsewhere or to containers: only used when named. */
 const VIRTUAL =
-  /^(?:lo|docker|veth|br-|virbr|vnet|cni|flannel|cali|podman|lxc|lxd|tun|tap|wg|ppp|tailscale|zt|utun|dummy|ifb|sit|gre|ip6tnl|ovs-)/;
+  /^(?:lo|docker|veth|br-|virbr|vnet|vmnet|vboxnet|cni|flannel|cali|weave|kube|podman|lxc|lxd|incus|tun|tap|wg|ppp|tailscale|zt|nebula|utun|dummy|ifb|sit|gre|ip6tnl|ip6gre|ip_vti|erspan|macvtap|ovs-)/;
+/** Point-to-point tunnels have no hardware address, whatever they are called. */
+const NO_HARDWARE = "00:00:00:00:00:00";
+/** RFC 3927 and RFC 4291: every link has these, so they tell none from another. */
+const EVERYWHERE = /^169\.254\./;
 
 const ROUTE_UP = 0x1;
 const ROUTE_REJECT = 0x200;
@@ -35,13 +39,6 @@ export interface DefaultRoute {
   /** `null` when the route has none, as on point-to-point links. */
   readonly gateway: string | null;
   readonly metric: number;
-}
-
-export interface LinkFingerprint {
-  /** Such as `192.168.1.0/24`; link-local ones are left out, since every link has them. */
-  readonly prefixes: readonly string[];
-  /** Lower case, `aa:bb:cc:dd:ee:ff`; `null` when the gateway is not known or did not answer. */
-  readonly gatewayMac: string | null;
 }
 
 /**
@@ -60,11 +57,19 @@ export function pickLink(named: string | null): LinkAddressing | undefined {
       );
     return readLink(named);
   }
-  const routed = defaultRoutes().map((route) => route.interface);
-  const links = [...routed, ...interfaceNames()]
-    .filter((name) => !VIRTUAL.test(name))
-    .map((name) => readLink(name));
-  return links.find(({ addresses }) => addresses.length > 0);
+  return routedLink() ?? usable(interfaceNames());
+}
+
+/** The link of the best default route; absent while no route leads anywhere. */
+export function routedLink(): LinkAddressing | undefined {
+  return usable(defaultRoutes().map((route) => route.interface));
+}
+
+function usable(names: readonly string[]): LinkAddressing | undefined {
+  return names
+    .filter((name) => !VIRTUAL.test(name) && hasHardware(name))
+    .map((name) => readLink(name))
+    .find(({ addresses }) => addresses.length > 0);
 }
 
 /** The addresses of an interface, link-local ones last; none while it is down. */
@@ -141,70 +146,74 @@ export async function linkFingerprint(
   waitMs: number,
 ): Promise<LinkFingerprint> {
   const prefixes = link.addresses
-    .filter(({ address }) => !isIpv6LinkLocal(parseAddress(address)!))
+    .filter(({ address }) => !isIpv6LinkLocal(parseAddress(address)!) && !EVERYWHERE.test(address))
     .map(prefixText);
-  const route = parseIpv4Routes(readProc("/proc/net/route")).find(
-    (known) => known.interface === link.name,
-  );
   return {
     prefixes: [...new Set(prefixes)].toSorted(),
-    gatewayMac:
-      route === undefined || route.gateway === null
-        ? null
-        : await gatewayMac(route.gateway, link.name, waitMs),
+    gatewayMac: await gatewayMac(link.name, waitMs),
   };
 }
 
-export interface WatchOptions {
-  /** Called each time; `undefined` while there is no link. */
-  readonly read: () => LinkAddressing | undefined;
-  readonly clock: Clock;
-  /** How often, in ms. */
-  readonly everyMs: number;
-  /** `wake` after a sleep, when the wall clock ran and the monotonic one did not. */
-  readonly onChange: (link: LinkAddressing | undefined, reason: "addresses" | "wake") => void;
+/** The gateway's hardware address as the kernel knows it now, nobody asked. */
+export function knownGatewayMac(name: string): string | null {
+  const ipv4 = gatewayOf(parseIpv4Routes(readProc("/proc/net/route")), name);
+  const known = ipv4 === null ? null : parseArp(readProc("/proc/net/arp"), ipv4, name);
+  if (known !== null) return known;
+  const ipv6 = gatewayOf(parseIpv6Routes(readProc("/proc/net/ipv6_route")), name);
+  return ipv6 === null ? null : hardwareOf(ipv6);
 }
 
-/** A jump of the wall clock that is no drift; a clock that is set by hand costs one packet. */
-const SLEEP_MIN_MS = 10_000;
-
-/** Looks at the interface every so often. @returns stops it */
-export function watchLink({ read, clock, everyMs, onChange, ...rest }: WatchOptions): () => void {
-  rest satisfies Record<string, never>;
-  let known = JSON.stringify(read());
-  let offsetMs = clock.wallMs() - clock.monotonicMs();
-  const timer = setInterval(() => {
-    const link = read();
-    const seen = JSON.stringify(link);
-    const nextOffsetMs = clock.wallMs() - clock.monotonicMs();
-    const isAwake = nextOffsetMs - offsetMs > SLEEP_MIN_MS;
-    offsetMs = nextOffsetMs;
-    if (seen === known && !isAwake) return;
-    const reason = seen === known ? "wake" : "addresses";
-    known = seen;
-    onChange(link, reason);
-  }, everyMs);
-  timer.unref();
-  return () => clearInterval(timer);
+/**
+ * The hardware address inside a link-local address made of one (RFC 4291, appendix A).
+ *
+ * The kernel tells its IPv6 neighbours to nobody who reads files; routers mostly say it themselves.
+ */
+export function hardwareOf(linkLocal: string): string | null {
+  const bytes = parseAddress(linkLocal);
+  if (bytes === undefined || !isIpv6LinkLocal(bytes)) return null;
+  if (bytes[11] !== 0xff || bytes[12] !== 0xfe) return null;
+  const mac = [bytes[8]! ^ 2, ...bytes.subarray(9, 11), ...bytes.subarray(13)];
+  return mac.map((byte) => byte.toString(16).padStart(2, "0")).join(":");
 }
 
-async function gatewayMac(gateway: string, name: string, waitMs: number): Promise<string | null> {
-  const read = (): string | null => parseArp(readProc("/proc/net/arp"), gateway, name);
-  const known = read();
+/**
+ * What changes when the cable is pulled and put back, though the addresses stay: the count of
+ * carrier changes, the interface's number and its hardware address.
+ */
+export function readPlug(name: string): string {
+  const read = (file: string): string => readProc(`/sys/class/net/${name}/${file}`).trim();
+  return [read("carrier_changes"), read("ifindex"), read("address")].join(" ");
+}
+
+async function gatewayMac(name: string, waitMs: number): Promise<string | null> {
+  const known = knownGatewayMac(name);
   if (known !== null || waitMs <= 0) return known;
   const socket = createSocket("udp4");
   socket.on("error", () => {});
-  socket.send(new Uint8Array(0), DISCARD_PORT, gateway, () => {});
+  let asked: string | null = null;
   try {
     for (let waitedMs = 0; waitedMs < waitMs; waitedMs += ARP_POLL_MS) {
+      // The route may come a moment after the address.
+      const gateway = gatewayOf(parseIpv4Routes(readProc("/proc/net/route")), name);
+      if (gateway !== null && gateway !== asked)
+        socket.send(new Uint8Array(0), DISCARD_PORT, gateway, () => {});
+      asked = gateway;
       await sleep(ARP_POLL_MS);
-      const found = read();
+      const found = knownGatewayMac(name);
       if (found !== null) return found;
     }
     return null;
   } finally {
     socket.close();
   }
+}
+
+function gatewayOf(routes: readonly DefaultRoute[], name: string): string | null {
+  return routes.find((route) => route.interface === name)?.gateway ?? null;
+}
+
+function hasHardware(name: string): boolean {
+  return (networkInterfaces()[name] ?? []).some(({ mac }) => mac !== NO_HARDWARE);
 }
 
 function hasInterface(name: string): boolean {

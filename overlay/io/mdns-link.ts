@@ -9,13 +9,16 @@ import { type LinkAddressing, parseAddress } from "../link/address.ts";
 import type { HostAnnouncement } from "../link/announcement.ts";
 import { LinkMachine } from "../link/link-machine.ts";
 import type { GoneReason, LinkAction, LinkCounters, LinkEvent, LinkPeer } from "../link/types.ts";
+import type { LinkFingerprint } from "../link/fingerprint.ts";
 import {
-  type LinkFingerprint,
+  knownGatewayMac,
   linkFingerprint,
   pickLink,
   readLink,
-  watchLink,
+  readPlug,
+  routedLink,
 } from "./interfaces.ts";
+import { type LinkChange, LinkWatch } from "./link-watch.ts";
 import { EchoFilter } from "./mdns-echo.ts";
 import {
   FAMILIES,
@@ -29,8 +32,17 @@ import {
 export type LinkNotice =
   | { readonly type: "peer-found" | "peer-changed"; readonly peer: LinkPeer }
   | { readonly type: "peer-gone"; readonly peer: LinkPeer; readonly reason: GoneReason }
-  /** Other addresses, another interface, or a wake-up from sleep; `null` while down. */
-  | { readonly type: "link-changed"; readonly link: LinkAddressing | null };
+  /**
+   * Other addresses, another interface or cable, or a wake-up from sleep; `null` while down.
+   *
+   * Perhaps another link: what was announced is withdrawn in silence until `announce` is called
+   * anew.
+   */
+  | {
+      readonly type: "link-changed";
+      readonly link: LinkAddressing | null;
+      readonly reason: LinkChange;
+    };
 
 export interface LinkOptions {
   /** `null` for the interface of the default route. */
@@ -41,7 +53,7 @@ export interface LinkOptions {
   readonly onEvent: (notice: LinkNotice) => void;
   /** Whether this host holds a record with that label. */
   readonly onQuestion: (label: string) => boolean | Promise<boolean>;
-  /** How often the interface is looked at. Default 2000 ms. */
+  /** How often the interface is looked at. Default 250 ms. */
   readonly watchEveryMs: number;
 }
 
@@ -74,6 +86,12 @@ export interface Link {
   /** Spares a peer known alive from being asked; to be repeated within 90 s. */
   confirm(hostTag: string): void;
   stats(): LinkStats;
+  /** The interface in use with its addresses; `undefined` while there is none. */
+  current(): LinkAddressing | undefined;
+  /** Looks at the interface now. @returns whether a notice of a change is on its way */
+  look(): boolean;
+  /** This is another link since the last change: forgets everyone heard before. */
+  renew(): void;
   /** @param waitMs how long an unknown gateway may take to answer; default 200 */
   fingerprint(waitMs?: number): Promise<LinkFingerprint | null>;
   /** Says goodbye and closes the sockets. */
@@ -82,7 +100,7 @@ export interface Link {
 
 const ASK_TIMEOUT_MS = 250;
 const FINGERPRINT_WAIT_MS = 200;
-const WATCH_EVERY_MS = 2000;
+const WATCH_EVERY_MS = 250;
 
 /**
  * Opens the link and starts browsing, without announcing anything yet.
@@ -112,7 +130,9 @@ class MdnsLink implements Link {
   /** Sends not yet handed to the kernel; a close waits for the goodbye. */
   readonly #sending = new Set<Promise<unknown>>();
   #reopening: Promise<void> = Promise.resolve();
-  #stopWatch: () => void = () => {};
+  #watch: LinkWatch | undefined;
+  /** Seen, and not told yet. */
+  #changes = 0;
   #isClosed = false;
   #sent = 0;
   #received = 0;
@@ -131,11 +151,14 @@ class MdnsLink implements Link {
 
   async open(): Promise<void> {
     const { clock, watchEveryMs, interface: named } = this.#options;
-    const link = pickLink(named);
+    const picked = pickLink(named);
+    const link = picked?.addresses.length === 0 ? undefined : picked;
     await this.#openSockets(link);
     this.#driver.feed({ type: "start", link: link ?? DOWN, announcement: null });
-    this.#stopWatch = watchLink({
+    this.#watch = new LinkWatch({
       read: () => this.#currentLink(),
+      readPlug,
+      readGateway: knownGatewayMac,
       clock,
       everyMs: watchEveryMs,
       onChange: (next, reason) => this.#onChange(next, reason),
@@ -176,6 +199,18 @@ class MdnsLink implements Link {
     };
   }
 
+  current(): LinkAddressing | undefined {
+    return this.#addressing;
+  }
+
+  look(): boolean {
+    return this.#watch?.look() === true || this.#changes > 0;
+  }
+
+  renew(): void {
+    this.#driver.feed({ type: "renew" });
+  }
+
   async fingerprint(waitMs = FINGERPRINT_WAIT_MS): Promise<LinkFingerprint | null> {
     return this.#addressing === undefined ? null : linkFingerprint(this.#addressing, waitMs);
   }
@@ -183,7 +218,7 @@ class MdnsLink implements Link {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    this.#stopWatch();
+    this.#watch?.stop();
     await this.#reopening;
     this.#driver.feed({ type: "stop" });
     this.#driver.stop();
@@ -191,20 +226,31 @@ class MdnsLink implements Link {
     await this.#closeSockets();
   }
 
-  /** The interface in use as long as it has addresses; only then another one. */
+  /** The interface of the default route; while there is no route, the one in use. */
   #currentLink(): LinkAddressing | undefined {
     const { interface: named } = this.#options;
-    if (named !== null) return readLink(named);
+    if (named !== null) {
+      const link = readLink(named);
+      return link.addresses.length > 0 ? link : undefined;
+    }
     const current = this.#addressing === undefined ? undefined : readLink(this.#addressing.name);
-    return current !== undefined && current.addresses.length > 0 ? current : pickLink(null);
+    const isUp = current !== undefined && current.addresses.length > 0;
+    return isUp ? (routedLink() ?? current) : pickLink(null);
   }
 
-  #onChange(link: LinkAddressing | undefined, reason: "addresses" | "wake"): void {
+  #onChange(link: LinkAddressing | undefined, reason: LinkChange): void {
     this.#options.log.info("link changed", { reason, ...link });
-    this.#reopening = this.#reopenAfter(this.#reopening, link);
+    // At once: a host that answers for its subnet on another link would be taken for one of it.
+    this.#driver.feed({ type: "hush" });
+    this.#changes++;
+    this.#reopening = this.#reopenAfter(this.#reopening, link, reason);
   }
 
-  async #reopenAfter(former: Promise<void>, link: LinkAddressing | undefined): Promise<void> {
+  async #reopenAfter(
+    former: Promise<void>,
+    link: LinkAddressing | undefined,
+    reason: LinkChange,
+  ): Promise<void> {
     await former;
     if (this.#isClosed) return;
     try {
@@ -215,7 +261,8 @@ class MdnsLink implements Link {
     }
     try {
       this.#driver.feed({ type: "link-changed", link: link ?? DOWN });
-      this.#options.onEvent({ type: "link-changed", link: link ?? null });
+      this.#changes--;
+      this.#options.onEvent({ type: "link-changed", link: link ?? null, reason });
     } catch (error) {
       // The next change is to find a link that still listens.
       this.#options.log.error("link change not taken in", { reason: errorMessage(error) });

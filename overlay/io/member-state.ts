@@ -121,13 +121,14 @@ export class MemberState {
     const checked = checkMembership(membership, info.overlay, this.#clock.wallMs());
     if (!isEqualBytes(checked.host, this.hostKey.publicKey))
       throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "the certificate is another host's");
+    if (overlay !== null && !isSame) await this.#state.forgetSubnets();
     await this.#state.saveOverlay({
       id: info.overlay,
       name: info.name,
       secret: info.secret,
       membership,
       madeMs: Number(info.madeMs),
-      isLone: info.lone,
+      isLone: info.lone && (!isSame || overlay.isLone),
       isLocked: info.locked,
       authoritySeed: isSame ? overlay.authoritySeed : null,
       homeSubnet: isSame ? overlay.homeSubnet : null,
@@ -143,11 +144,32 @@ export class MemberState {
     return overlay !== null && overlay.isLone && info.lone && Number(info.madeMs) <= overlay.madeMs;
   }
 
-  /** The link on which an open overlay admits: where it was made, or what that merged into. */
-  async settleHome(subnet: Uint8Array, isMerge: boolean): Promise<void> {
+  /**
+   * The link on which an open overlay admits: where it was made, or what that merged into.
+   *
+   * @param merged key of the subnet that this host was in until it merged; absent when in none
+   */
+  async settleHome(subnet: Uint8Array, merged: Uint8Array | undefined): Promise<void> {
     const overlay = this.#required();
-    if (overlay.isLocked || (overlay.homeSubnet !== null && !isMerge)) return;
+    const { homeSubnet } = overlay;
+    const isMoved = homeSubnet !== null && merged !== undefined && isEqualBytes(homeSubnet, merged);
+    if (overlay.isLocked || (homeSubnet !== null && !isMoved)) return;
     await this.#state.saveOverlay({ ...overlay, homeSubnet: subnet });
+  }
+
+  /**
+   * This host is on another link than the one where its overlay was made: the overlay has lived,
+   * and merges with no other any more.
+   */
+  async goAbroad(): Promise<void> {
+    const { overlay } = this;
+    if (overlay?.isLone === true) await this.#state.saveOverlay({ ...overlay, isLone: false });
+  }
+
+  /** The subnet that this host's membership is bound to; `null` when it holds everywhere. */
+  get boundTo(): Uint8Array | null {
+    const { linkSubnet } = readLeaf(this.membership);
+    return linkSubnet.length === 0 || this.#required().authoritySeed !== null ? null : linkSubnet;
   }
 
   /**

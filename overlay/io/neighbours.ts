@@ -162,6 +162,21 @@ export class Neighbours {
     if (this.#lost.size > LOST_MAX && oldest !== undefined) this.#lost.delete(oldest);
   }
 
+  /** This host's addresses are others: all connections are dead, and made anew at once. */
+  renew(): void {
+    this.#pool.abandon("this host's address changed");
+  }
+
+  /** After a sleep or a change of address: what failed before may work now. */
+  retryNow(): void {
+    this.#quarantine.clear();
+    this.#trouble.clear();
+    for (const lost of this.#lost.values()) {
+      lost.nextAtMs = 0;
+      lost.delayMs = LOST_RETRY_MS;
+    }
+  }
+
   /** To be called about once a second. */
   maintain(): void {
     const nowMs = this.#parts.clock.monotonicMs();

@@ -15,14 +15,15 @@ import { kadDHT, passthroughMapper, type KadDHT } from "@libp2p/kad-dht";
 import { peerIdFromPublicKey } from "@libp2p/peer-id";
 import { ping } from "@libp2p/ping";
 import { preSharedKey } from "@libp2p/pnet";
-import { tcp } from "@libp2p/tcp";
 import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2pOptions } from "libp2p";
 import { concatBytes, toHex, utf8 } from "../../platform/bytes.ts";
 import { errorCode, errorMessage } from "../../platform/errors.ts";
 import { OverlayError } from "../errors.ts";
 import type { KeyPair } from "../identity/keys.ts";
+import { ipOfMultiaddrText } from "../address.ts";
 import { createLibp2pLog } from "./libp2p-log.ts";
+import { zonedTcp } from "./zoned-tcp.ts";
 
 export const KAD_PROTOCOL = "/causeway/kad/1";
 /** At most this much is in flight per stream; under libp2p's read buffer of 4 MiB. */
@@ -162,7 +163,7 @@ function gated(
 function base(options: NodeOptions, peerStore: object) {
   const { key, port, hasIpv4, hasIpv6, allows, refused = () => {}, ...rest } = options;
   rest satisfies Record<string, never>;
-  const isDenied = (address: Multiaddr): boolean => !allows(address.toString().split("/")[2] ?? "");
+  const isDenied = (address: Multiaddr): boolean => !allows(ipOfMultiaddrText(address.toString()));
   const listen = [
     ...(hasIpv4 ? [`/ip4/0.0.0.0/tcp/${port}`] : []),
     ...(hasIpv6 ? [`/ip6/::/tcp/${port}`] : []),
@@ -171,7 +172,7 @@ function base(options: NodeOptions, peerStore: object) {
     privateKey: privateKeyFromRaw(concatBytes(key.seed, key.publicKey)),
     logger: createLibp2pLog(refused),
     addresses: { listen },
-    transports: [tcp()],
+    transports: [zonedTcp(allows)],
     connectionEncrypters: [noise()],
     streamMuxers: [yamux({ streamOptions: { maxStreamWindowSize: STREAM_WINDOW_BYTES_MAX } })],
     connectionManager: {

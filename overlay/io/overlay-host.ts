@@ -24,7 +24,7 @@ import { checkPort, findFreePorts } from "./free-ports.ts";
 import { Formation, type NextSubnet } from "./formation.ts";
 import { introduce } from "./introduction.ts";
 import type { LevelStore } from "./level-store.ts";
-import { dialableAddresses, isAddressOnLink, nodeReach } from "./link-reach.ts";
+import { nodeReach } from "./link-reach.ts";
 import type { LinkEar } from "./link-ear.ts";
 import type { Link, LinkNotice } from "./mdns-link.ts";
 import { MemberState } from "./member-state.ts";
@@ -36,6 +36,7 @@ import type { PeerChannel } from "./peer-channel.ts";
 import { SubnetSession } from "./session.ts";
 import type { StateDirectory } from "./state.ts";
 import { StateKeeper } from "./state-keeper.ts";
+import { Whereabouts } from "./whereabouts.ts";
 
 const SIBLING_HEARTBEAT_MS = 1_000;
 const SIBLING_SILENCE_MS = 3_000;
@@ -65,10 +66,10 @@ export class OverlayHost {
   readonly #token: HeldToken | undefined;
   readonly #admission: AdmissionDesk;
   readonly #keeper: StateKeeper;
+  readonly #where: Whereabouts;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #listeners = new Set<() => void>();
   #port = 0;
-  #addresses: readonly string[] = [];
   #stopping: Promise<void> | undefined;
 
   /**
@@ -107,12 +108,17 @@ export class OverlayHost {
     this.#level = level;
     this.#token = token;
     this.#keeper = new StateKeeper(state, () => this.session, parts.log);
+    this.#where = new Whereabouts(this, {
+      keeper: this.#keeper,
+      announce: () => this.#announce(),
+      onPeer: (peer) => this.#onPeer(peer),
+    });
     this.#admission = new AdmissionDesk({
       members: this.members,
       random: parts.random,
       log: parts.log,
       session: () => this.session,
-      isOnLink: (channel) => this.#isOnLink(channel),
+      isOnLink: (channel) => this.#where.isOnLink(channel),
       uses: {
         get: (token) => level.getMeta(TOKEN_META + token),
         put: (token, host) => level.putMeta(TOKEN_META + token, host),
@@ -130,7 +136,7 @@ export class OverlayHost {
 
   /** Host-node addresses that a token names: this host's first, then its siblings'. */
   contactAddresses(): string[] {
-    const own = this.#addresses.map((address) => formatAddress(address, this.#ports.host));
+    const own = this.#where.addresses.map((address) => formatAddress(address, this.#ports.host));
     const others = (this.session?.hosts ?? []).flatMap((host) => host.hostAddresses);
     return [...new Set([...own, ...others])];
   }
@@ -169,7 +175,7 @@ export class OverlayHost {
   }
 
   get #reach(): NodeReach {
-    return nodeReach(this.options.interface, this.options.allowsWan, this.parts.log);
+    return nodeReach(() => this.link.current(), this.options.allowsWan, this.parts.log);
   }
 
   async #open(ear: LinkEar): Promise<void> {
@@ -198,7 +204,6 @@ export class OverlayHost {
         onClose: (channel) => this.session?.onSiblingClose(channel),
       },
     );
-    this.#addresses = dialableAddresses(this.options.interface);
     this.formation = new Formation({
       options,
       parts,
@@ -207,7 +212,9 @@ export class OverlayHost {
       pool: this.hostPool,
       token: this.#token,
       peers: () => this.link.peers(),
-      fingerprint: () => this.link.fingerprint(),
+      link: () => this.link.current(),
+      fingerprint: (waitMs) => this.link.fingerprint(waitMs),
+      isSure: () => this.#where.isSure(),
       session: () => this.session,
       enter: (next) => this.#enter(next),
     });
@@ -215,9 +222,8 @@ export class OverlayHost {
       onEvent: (notice) => this.#onLink(notice),
       onQuestion: (label) => this.#holds(label),
     });
-    for (const peer of this.link.peers()) this.#onPeer(peer);
     this.#startTimers();
-    this.formation.feed({ type: "start" });
+    await this.#where.look();
   }
 
   #startTimers(): void {
@@ -232,6 +238,7 @@ export class OverlayHost {
 
   async #close(): Promise<void> {
     this.#keeper.stop();
+    this.#where.stop();
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.allSettled([this.link.close(), this.hostPool?.close()]);
     await Promise.allSettled([this.hostNode?.stop()]);
@@ -241,11 +248,8 @@ export class OverlayHost {
   // ---- the link
 
   #onLink(notice: LinkNotice): void {
-    if (notice.type === "link-changed") {
-      this.#addresses = dialableAddresses(this.options.interface);
-      this.session?.restate();
-      this.formation.feed({ type: "link-changed" });
-    } else if (notice.type === "peer-gone")
+    if (notice.type === "link-changed") this.#where.hear(notice);
+    else if (notice.type === "peer-gone")
       this.formation.feed({ type: "peer-gone", tag: notice.peer.announcement.hostTag });
     else this.#onPeer(notice.peer);
   }
@@ -253,7 +257,8 @@ export class OverlayHost {
   #onPeer(peer: LinkPeer): void {
     const { hostTag, overlayTag, subnetTag } = peer.announcement;
     if (overlayTag === null) return;
-    const found = { tag: hostTag, overlayTag, subnetTag: subnetTag ?? "" };
+    const freshStampMs = this.#where.freshStampOf(peer);
+    const found = { tag: hostTag, overlayTag, subnetTag: subnetTag ?? "", freshStampMs };
     this.formation.feed({ type: "peer", peer: found });
     // A sibling that the host set does not name yet, or whose channel broke.
     const { session } = this;
@@ -291,11 +296,6 @@ export class OverlayHost {
     } catch {
       return false; // no label of ours
     }
-  }
-
-  #isOnLink(channel: PeerChannel): boolean {
-    const address = channel.connection.remoteAddr.toString().split("/")[2] ?? "";
-    return isAddressOnLink(address, this.options.interface);
   }
 
   // ---- other hosts, over the host node
@@ -341,11 +341,10 @@ export class OverlayHost {
   }
 
   // ---- the subnet
-
   async #enter(next: NextSubnet): Promise<void> {
     const { key, claim, hostSet, contacts, version } = next;
     const { options, parts, hostKey, members, records, hostPool } = this;
-    const isMerge = this.session !== undefined;
+    const merged = this.session?.key.publicKey;
     await this.session?.close();
     this.session = undefined;
     const fingerprint = this.link.fingerprint();
@@ -368,7 +367,8 @@ export class OverlayHost {
       clock: parts.clock,
       random: parts.random,
       log: parts.log,
-      addresses: () => this.#addresses,
+      addresses: () => this.#where.addresses,
+      onLink: (hostId) => this.#where.addressesOf(hostId),
       askLink: (recordKey) => this.link.ask(toBase32(recordKey)),
       version,
       hostSet,
@@ -378,7 +378,7 @@ export class OverlayHost {
     // Who dialled in between heard of no subnet, and is to hear a hello with one.
     for (const channel of hostPool.channels)
       channel.cut("ERR_OVERLAY_UNREACHABLE", "it has a subnet now");
-    this.joinedVia = isMerge ? "merged" : next.via;
+    this.joinedVia = merged ? "merged" : next.via;
     parts.log.info("in a subnet", { subnet: key.id, via: this.joinedVia });
     this.#announce();
     for (const set of contacts.filter(({ subnetId }) => subnetId !== session.subnetId)) {
@@ -387,10 +387,10 @@ export class OverlayHost {
     }
     // Siblings first where there are any: they wait for this host, the others do not.
     session.maintainSoon(hostSet === undefined ? 0 : AFTER_SIBLINGS_MS);
-    session.mover.pushSoon(isMerge || this.joinedVia === "resumed" ? "all" : "owned");
-    const { prefixes = [], gatewayMac = null } = (await fingerprint) ?? {};
-    await members.settleHome(key.publicKey, isMerge).catch(() => {}); // the next save tells
-    await this.#keeper.saveSubnet({ seed: key.seed, claim, version, prefixes, gatewayMac });
+    session.mover.pushSoon(merged || this.joinedVia === "resumed" ? "all" : "owned");
+    const home = this.#where.settle(session, next, await fingerprint);
+    await members.settleHome(key.publicKey, merged).catch(() => {}); // the next save tells
+    await this.#keeper.saveSubnet({ seed: key.seed, claim, version, lastSet: null, ...home });
   }
 
   #onSessionChange(): void {

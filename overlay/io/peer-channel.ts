@@ -81,6 +81,7 @@ export class PeerChannel {
   readonly #ownHello: Hello;
   readonly #subnetKey: KeyPair | undefined;
   readonly #waiting = new Map<number, Waiting>();
+  #onHeard: (() => void)[] = [];
   readonly #opened = Promise.withResolvers<void>();
   #nextId = 1;
   #inboundCalls = 0;
@@ -170,6 +171,19 @@ export class PeerChannel {
     }
   }
 
+  /** Whether the other end is still there; ends the connection when it says nothing in time. */
+  async probe(timeoutMs: number): Promise<boolean> {
+    if (!this.isOpen) return false;
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    this.#onHeard.push(() => resolve(true));
+    const timer = setTimeout(() => resolve(false), timeoutMs);
+    this.#send({ ping: 1 });
+    const isHeard = await promise;
+    clearTimeout(timer);
+    if (!isHeard) this.abort(`no answer in ${timeoutMs} ms`);
+    return isHeard && this.isOpen;
+  }
+
   notify(method: string, body: Uint8Array): void {
     if (this.isOpen) this.#send({ notice: { method, body } });
   }
@@ -195,7 +209,10 @@ export class PeerChannel {
 
   #onFrame(bytes: Uint8Array): void {
     this.#lastHeardMs = this.#context.clock.monotonicMs();
+    const heard = this.#onHeard;
+    this.#onHeard = [];
     try {
+      for (const tell of heard) tell();
       this.#dispatch(FrameCodec.decode(bytes));
     } catch (error) {
       const code = error instanceof OverlayError ? error.code : "ERR_OVERLAY_REFUSED";

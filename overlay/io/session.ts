@@ -45,8 +45,6 @@ const MAINTAIN_MS = 1_000;
 const PULL_EVERY_MS = 60_000;
 const STATEMENT_EVERY_MS = STATEMENT_GOOD_FOR_MS * 0.4;
 const SIBLING_RETRY_MS = 5_000;
-/** Tries before a host named in a handed-over set counts as gone. */
-const SIBLING_TRIES = 2;
 const LEAVE_WAIT_MS = 100;
 
 export interface SessionParts {
@@ -67,6 +65,8 @@ export interface SessionParts {
   readonly log: Logger;
   /** Addresses of this host on the link, no zones. */
   addresses(): readonly string[];
+  /** Host-node addresses of a host of the link as multicast tells them. */
+  onLink(hostId: string): readonly string[];
   /** Asks the link for holders of a key; host tags. */
   askLink(key: Uint8Array): Promise<readonly string[]>;
   /** Greatest version of this subnet's host set known before. */
@@ -158,7 +158,7 @@ export class SubnetSession {
         parts.onChange();
       },
     });
-    this.siblings = new Siblings(parts.hostPool, this.subnetId, log);
+    this.siblings = new Siblings(parts.hostPool, this.subnetId, log, parts.onLink);
     this.routing = new KadRouting(node, log);
     const { book, siblings, routing, subnetId } = this;
     this.neighbours = new Neighbours(pool, {
@@ -253,8 +253,9 @@ export class SubnetSession {
     this.#watches.forget(channel);
     if (this.siblings.has(channel.hostId) || this.#isClosed) return;
     const host = this.hosts.find(({ id }) => id === channel.hostId);
+    if (host !== undefined && this.siblings.isRenewing) return void this.#meetSibling(host);
     this.#keeper.hostDown(channel.hostId);
-    if (host !== undefined) this.siblings.miss(host); // the connection only, perhaps
+    if (host !== undefined) this.siblings.miss(host, this.#parts.clock.monotonicMs());
   }
 
   async onSiblingCall(channel: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array> {
@@ -294,8 +295,10 @@ export class SubnetSession {
     await this.close();
   }
 
-  async close(): Promise<void> {
+  /** @param isElsewhere in silence: this host is on another link */
+  async close(isElsewhere = false): Promise<void> {
     this.#isClosed = true;
+    if (isElsewhere) this.#pool.abandon("this host is on another link");
     this.#watcher.stop();
     this.mover.stop();
     this.routing.stop();
@@ -365,9 +368,8 @@ export class SubnetSession {
   /** A host of the handed-over set: met, or gone. */
   async #meetSibling(host: SetHost): Promise<void> {
     if (host.id === this.#parts.hostKey.id) return;
-    for (let attempt = 0; attempt < SIBLING_TRIES; attempt++)
-      if (await this.siblings.reach(host)) return;
-    if (!this.siblings.has(host.id)) this.#keeper.hostDown(host.id);
+    if (await this.siblings.meet(host)) return;
+    this.#keeper.hostDown(host.id);
   }
 
   /** Reaches for subnets that are known and not connected, without waiting for the next round. */

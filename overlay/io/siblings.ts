@@ -17,9 +17,13 @@ const STAGGER_MS = 200;
 const MISSED_RETRY_MS = 4_000;
 const MISSED_RETRY_MAX_MS = 30_000;
 const MISSED_MAX = 64;
+/** Tries before a host named in a handed-over set counts as gone. */
+const MEET_TRIES = 2;
+const RENEW_MS = 500;
 
 interface Missed {
   readonly host: SetHost;
+  readonly sinceMs: number;
   nextAtMs: number;
   delayMs: number;
 }
@@ -28,14 +32,23 @@ export class Siblings {
   readonly #pool: ChannelPool;
   readonly #subnetId: string;
   readonly #log: Logger;
+  readonly #onLink: (hostId: string) => readonly string[];
+  #isRenewing = false;
   readonly #dialling = new Map<string, Promise<void>>();
   /** Siblings that went without a goodbye: a cut link may heal. */
   readonly #missed = new Map<string, Missed>();
 
-  constructor(pool: ChannelPool, subnetId: string, log: Logger) {
+  /** @param onLink host-node addresses of a host as multicast tells them, zones included */
+  constructor(
+    pool: ChannelPool,
+    subnetId: string,
+    log: Logger,
+    onLink: (hostId: string) => readonly string[] = () => [],
+  ) {
     this.#pool = pool;
     this.#subnetId = subnetId;
     this.#log = log;
+    this.#onLink = onLink;
   }
 
   /** One open channel per sibling. */
@@ -73,9 +86,39 @@ export class Siblings {
   }
 
   /** A sibling's connection failed; it is looked for from time to time. */
-  miss(host: SetHost): void {
+  miss(host: SetHost, nowMs: number): void {
     if (this.#missed.size < MISSED_MAX)
-      this.#missed.set(host.id, { host, nextAtMs: 0, delayMs: MISSED_RETRY_MS });
+      this.#missed.set(host.id, {
+        host,
+        sinceMs: nowMs,
+        nextAtMs: 0,
+        delayMs: MISSED_RETRY_MS,
+      });
+  }
+
+  /** Those whose connections failed since then. */
+  missedSince(sinceMs: number): SetHost[] {
+    return [...this.#missed.values()].flatMap((one) => (one.sinceMs >= sinceMs ? one.host : []));
+  }
+
+  /** This host's addresses are others: all connections are dead, and made anew at once. */
+  renew(): void {
+    this.#isRenewing = true;
+    this.#pool.abandon("this host's address changed");
+    setTimeout(() => (this.#isRenewing = false), RENEW_MS).unref();
+  }
+
+  /** Whether lost connections are this host's own doing, and say nothing of the siblings. */
+  get isRenewing(): boolean {
+    return this.#isRenewing;
+  }
+
+  /** After a sleep or a change of address: what failed before may work now. */
+  retryNow(): void {
+    for (const missed of this.#missed.values()) {
+      missed.nextAtMs = 0;
+      missed.delayMs = MISSED_RETRY_MS;
+    }
   }
 
   /** It said goodbye. */
@@ -95,6 +138,12 @@ export class Siblings {
     }
   }
 
+  /** As `reach`, patient enough to tell a host that is gone. */
+  async meet(host: SetHost): Promise<boolean> {
+    for (let attempt = 0; attempt < MEET_TRIES; attempt++) if (await this.reach(host)) return true;
+    return this.has(host.id);
+  }
+
   /** Dials a sibling unless that is done, or joins a dial under way; tells whether it is there. */
   async reach(host: SetHost): Promise<boolean> {
     if (this.has(host.id)) return true;
@@ -107,7 +156,7 @@ export class Siblings {
   async #dial(host: SetHost): Promise<void> {
     try {
       await tryStaggered(
-        host.hostAddresses,
+        [...new Set([...host.hostAddresses, ...this.#onLink(host.id)])],
         (address) => this.#pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS)),
         STAGGER_MS,
       );

@@ -1,6 +1,7 @@
 /** Keeps on disk what a host comes back with: its subnet, that subnet's version, whom to contact. */
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
+import type { LinkFingerprint } from "../link/fingerprint.ts";
 import { fittingSets } from "../subnet/host-set.ts";
 import type { SubnetSession } from "./session.ts";
 import type { StateDirectory, SubnetState } from "./state.ts";
@@ -28,6 +29,12 @@ export class StateKeeper {
   async saveSubnet(subnet: SubnetState): Promise<void> {
     this.#unsaved = subnet;
     await this.save();
+  }
+
+  /** The present subnet's link is known better. */
+  async saveHome(home: LinkFingerprint): Promise<void> {
+    const subnet = this.#unsaved ?? this.#state.subnet;
+    if (subnet !== null) await this.saveSubnet({ ...subnet, ...home });
   }
 
   async save(): Promise<void> {

@@ -8,12 +8,15 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, errorMessage } from "../../platform/errors.ts";
-import { fromHex, toHex } from "../../platform/bytes.ts";
+import { fromHex, isEqualBytes, toHex } from "../../platform/bytes.ts";
 import { OverlayError } from "../errors.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
+import { rememberSubnet } from "../subnet/stored-subnets.ts";
 import {
+  HostSetBodyCodec,
   HostSetsCodec,
   MembershipCodec,
+  SignedCodec,
   SubnetClaimCodec,
   type Membership,
   type Signed,
@@ -26,6 +29,7 @@ const FILES = {
   host: "host.key",
   overlay: "overlay.json",
   subnet: "subnet.json",
+  former: "former-subnets.json",
   contacts: "contacts.bin",
 } as const;
 
@@ -56,6 +60,8 @@ export interface SubnetState {
   /** Prefixes of the link on which the subnet lived, and its gateway's hardware address. */
   readonly prefixes: readonly string[];
   readonly gatewayMac: string | null;
+  /** The last host set known of it: whom to ask whether it lives on elsewhere. */
+  readonly lastSet: Signed | null;
 }
 
 export class StateDirectory {
@@ -63,6 +69,8 @@ export class StateDirectory {
   readonly hostKey: KeyPair;
   overlay: OverlayState | null;
   subnet: SubnetState | null;
+  /** Subnets of other links that this host was in, newest first. */
+  former: readonly SubnetState[];
   contacts: readonly Signed[];
   /** Writes go one after the other, or two would share a temporary file. */
   #writing: Promise<unknown> = Promise.resolve();
@@ -72,6 +80,7 @@ export class StateDirectory {
     this.hostKey = hostKey;
     this.overlay = null;
     this.subnet = null;
+    this.former = [];
     this.contacts = [];
   }
 
@@ -84,7 +93,8 @@ export class StateDirectory {
     const state = new StateDirectory(path, await loadHostKey(path));
     state.overlay = await readState(path, FILES.overlay, parseOverlay);
     state.subnet = await readState(path, FILES.subnet, parseSubnet);
-    // Whom to contact is found out again; a start is never refused over it.
+    // These are found out again; a start is never refused over them.
+    state.former = (await readState(path, FILES.former, parseFormer).catch(() => [])) ?? [];
     state.contacts = (await readState(path, FILES.contacts, parseContacts).catch(() => [])) ?? [];
     return state;
   }
@@ -94,9 +104,40 @@ export class StateDirectory {
     this.overlay = overlay;
   }
 
+  /** The present subnet, then those of other links, newest first. */
+  get subnets(): readonly SubnetState[] {
+    return this.subnet === null ? this.former : [this.subnet, ...this.former];
+  }
+
+  /** The subnet that this host is in from now on; the one before is remembered with its link. */
   async saveSubnet(subnet: SubnetState): Promise<void> {
-    await this.#write(FILES.subnet, formatSubnet(subnet));
+    const known = this.subnets.map((one) => ({ ...one, lastSet: this.#setOf(one) }));
+    const [present, ...former] = rememberSubnet(known, subnet);
+    // The former ones first: between the two writes one stands in both files, and none is lost.
+    await this.#write(FILES.former, formatFormer(former));
+    await this.#write(FILES.subnet, formatJson(subnetJson(present!)));
+    this.former = former;
     this.subnet = subnet;
+  }
+
+  /** Those of an overlay that this host leaves for another. */
+  async forgetSubnets(): Promise<void> {
+    this.subnet = null;
+    this.former = [];
+    for (const file of [FILES.subnet, FILES.former])
+      await rm(join(this.path, file), { force: true });
+  }
+
+  /** The newest set of a subnet: among the contacts, or kept with it. */
+  #setOf({ claim, lastSet }: SubnetState): Signed | null {
+    const isOf = ({ body }: Signed): boolean => {
+      try {
+        return isEqualBytes(HostSetBodyCodec.decode(body).subnet, claim.subnet);
+      } catch {
+        return false; // a contact of no use
+      }
+    };
+    return this.contacts.find(isOf) ?? lastSet;
   }
 
   async saveContacts(sets: readonly Signed[]): Promise<void> {
@@ -106,10 +147,11 @@ export class StateDirectory {
 
   /** Membership, subnet and contacts go; the host key stays, so that the host keeps its id. */
   async resign(): Promise<void> {
-    for (const file of [FILES.overlay, FILES.subnet, FILES.contacts])
+    for (const file of [FILES.overlay, FILES.subnet, FILES.former, FILES.contacts])
       await rm(join(this.path, file), { force: true });
     this.overlay = null;
     this.subnet = null;
+    this.former = [];
     this.contacts = [];
   }
 
@@ -252,24 +294,38 @@ function parseOverlay(bytes: Buffer): OverlayState {
   };
 }
 
-function formatSubnet(subnet: SubnetState): string {
-  return formatJson({
+function subnetJson(subnet: SubnetState): Json {
+  return {
     seed: toHex(subnet.seed),
     claim: toHex(SubnetClaimCodec.encode(subnet.claim)),
     version: String(subnet.version),
     prefixes: subnet.prefixes,
     gatewayMac: subnet.gatewayMac,
-  });
+    lastSet: subnet.lastSet === null ? null : toHex(SignedCodec.encode(subnet.lastSet)),
+  };
+}
+
+function formatFormer(subnets: readonly SubnetState[]): string {
+  return formatJson({ subnets: subnets.map(subnetJson) });
+}
+
+function parseFormer(bytes: Buffer): readonly SubnetState[] {
+  const { subnets } = JSON.parse(bytes.toString()) as Json;
+  return (subnets as readonly Json[]).map(toSubnet);
 }
 
 function parseSubnet(bytes: Buffer): SubnetState {
-  const json = JSON.parse(bytes.toString()) as Json;
+  return toSubnet(JSON.parse(bytes.toString()) as Json);
+}
+
+function toSubnet(json: Json): SubnetState {
   return {
     seed: fromHex(String(json.seed)),
     claim: SubnetClaimCodec.decode(fromHex(String(json.claim))),
     version: BigInt(String(json.version)),
     prefixes: Array.isArray(json.prefixes) ? json.prefixes.map(String) : [],
     gatewayMac: typeof json.gatewayMac === "string" ? json.gatewayMac : null,
+    lastSet: typeof json.lastSet === "string" ? SignedCodec.decode(fromHex(json.lastSet)) : null,
   };
 }
 

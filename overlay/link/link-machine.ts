@@ -65,6 +65,7 @@ export class LinkMachine implements Machine<LinkEvent, LinkAction> {
   readonly #refreshRate = new TokenBucket(REFRESH_RATE);
   #link: LinkAddressing = { name: "", addresses: [] };
   #announcement: HostAnnouncement | null = null;
+  #hushedAtMs = 0;
   #isStarted = false;
   #browseAtMs = Infinity;
   #browseWaitMs = BROWSE_FIRST_WAIT_MS;
@@ -108,6 +109,13 @@ export class LinkMachine implements Machine<LinkEvent, LinkAction> {
         return this.#onLink(event.link, event.announcement, nowMs);
       case "link-changed":
         return this.#onLink(event.link, this.#announcement, nowMs);
+      case "hush":
+        this.#announcement = null;
+        this.#hushedAtMs = nowMs;
+        this.#responder.become(null, this.#link, nowMs); // its goodbye is for nobody
+        return [];
+      case "renew":
+        return this.#peers.forgetBefore(this.#hushedAtMs);
       case "announce":
         return this.#onAnnounce(event.announcement, nowMs);
       case "packet":

@@ -83,6 +83,13 @@ export class PeerTable {
     });
   }
 
+  /** Another link with the same prefix may have other hosts at the same addresses. */
+  forgetBefore(sinceMs: number): LinkAction[] {
+    return [...this.#entries.values()].flatMap((entry) =>
+      entry.heardAtMs < sinceMs ? this.#drop(entry, "link-changed") : [],
+    );
+  }
+
   /** @param ownTag own records are not a peer's; `undefined` while nothing is announced */
   hear(
     records: readonly DnsRecord[],

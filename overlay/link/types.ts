@@ -29,6 +29,10 @@ export type LinkEvent =
     }
   | { readonly type: "announce"; readonly announcement: HostAnnouncement | null }
   | { readonly type: "link-changed"; readonly link: LinkAddressing }
+  /** Announces nothing any more, without a goodbye: this may be another link. */
+  | { readonly type: "hush" }
+  /** It is another link: nobody heard before the hush is on it. */
+  | { readonly type: "renew" }
   /** The overlay knows this peer alive, so it need not be asked. */
   | { readonly type: "confirm"; readonly hostTag: string }
   /** Who holds the record with this label? `id` is the caller's own. */

@@ -13,6 +13,15 @@ export interface FormationPeer {
   readonly overlayTag: string;
   /** Empty while that host has no subnet. */
   readonly subnetTag: string;
+  /** When its subnet was made, if that was within the last minutes; else `null`. */
+  readonly freshStampMs: number | null;
+}
+
+/** What a host has of an earlier stay on this link, or on one that may be this one. */
+export interface StoredStay {
+  readonly subnetTag: string;
+  /** When the stored subnet was made. */
+  readonly stampMs: number;
 }
 
 export type JoinFailure =
@@ -36,7 +45,15 @@ export type FormationEvent =
   /** A step could not be done on this host, such as a full disk; it is tried again. */
   | { readonly type: "step-failed"; readonly hasSubnet: boolean }
   /** The link changed under us, or a wake-up: look around again. */
-  | { readonly type: "link-changed" };
+  | { readonly type: "link-changed" }
+  /** This may be another link by now: nobody is met until that is known. */
+  | { readonly type: "link-doubted" }
+  /** It is the link that it was. */
+  | { readonly type: "link-kept" }
+  /** It is another link, and this host has left its subnet: form one here. */
+  | { readonly type: "moved"; readonly stay: StoredStay | null; readonly listenMs: number }
+  /** A membership that holds on another link only: nothing to be made here. */
+  | { readonly type: "homebound" };
 
 export type FormationAction =
   | { readonly type: "join"; readonly tag: string }
@@ -55,8 +72,8 @@ export interface FormationOptions {
   readonly overlayTag: string | undefined;
   readonly isMember: boolean;
   readonly hasToken: boolean;
-  /** Its stored subnet was made on a link like this one. */
-  readonly canResume: boolean;
+  /** A stored subnet that may be this link's. */
+  readonly stay: StoredStay | null;
   /** How long to listen for others before acting alone, ms. */
   readonly listenMs: number;
 }
@@ -89,7 +106,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #overlayTag: string | undefined;
   #isMember: boolean;
   readonly #hasToken: boolean;
-  readonly #listenMs: number;
+  #listenMs: number;
   #state: State = "idle";
   #wakeAtMs = Infinity;
   readonly #peers = new Map<string, FormationPeer>();
@@ -97,15 +114,17 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   readonly #met = new Map<string, { readonly nextAtMs: number; readonly delayMs: number }>();
   #redeemRetryMs = REDEEM_RETRY_MS;
   #subnetTag = "";
-  #mayResume: boolean;
+  /** What may be resumed; `null` once it is known to live elsewhere. */
+  #stay: StoredStay | null;
+  #isDoubtful = false;
 
   constructor(options: FormationOptions) {
-    const { overlayTag, isMember, hasToken, canResume, listenMs, ...rest } = options;
+    const { overlayTag, isMember, hasToken, stay, listenMs, ...rest } = options;
     rest satisfies Record<string, never>;
     this.#overlayTag = overlayTag;
     this.#isMember = isMember;
     this.#hasToken = hasToken;
-    this.#mayResume = canResume;
+    this.#stay = stay;
     this.#listenMs = listenMs;
   }
 
@@ -138,7 +157,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
         return this.#onJoinFailed(event.tag, event.failure, nowMs);
       case "probed":
         if (this.#state !== "probing") return [];
-        this.#mayResume = !event.livesElsewhere;
+        if (event.livesElsewhere) this.#stay = null;
         return this.#settleAlone(nowMs);
       case "redeemed":
         this.#isMember = true;
@@ -147,9 +166,34 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
         return this.#onRedeemFailed(event.isFinal, nowMs);
       case "step-failed":
         return this.#onStepFailed(event.hasSubnet, nowMs);
+      case "link-doubted":
+        this.#isDoubtful = true;
+        return [];
+      case "link-kept":
+        this.#isDoubtful = false;
+        if (this.#state !== "member") return this.#becomeListening(nowMs);
+        this.#met.clear();
+        return this.#meetAll(nowMs);
+      case "moved":
+        return this.#onMoved(event.stay, event.listenMs, nowMs);
+      case "homebound":
+        return this.#becomePending(nowMs);
       case "tick":
         return this.#onTick(nowMs);
     }
+  }
+
+  /** Whom it knew was on the link that it left. */
+  #onMoved(stay: StoredStay | null, listenMs: number, nowMs: number): readonly FormationAction[] {
+    this.#isDoubtful = false;
+    this.#stay = stay;
+    this.#listenMs = listenMs;
+    this.#subnetTag = "";
+    this.#peers.clear();
+    this.#failures.clear();
+    this.#met.clear();
+    this.#state = "idle";
+    return this.#becomeListening(nowMs);
   }
 
   #onStepFailed(hasSubnet: boolean, nowMs: number): readonly FormationAction[] {
@@ -172,7 +216,11 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
     this.#subnetTag = subnetTag;
     this.#overlayTag = overlayTag;
     this.#isMember = true;
-    return [...this.#peers.values()].flatMap((peer) => this.#onPeer(peer, nowMs));
+    return this.#meetAll(nowMs);
+  }
+
+  #meetAll(nowMs: number): readonly FormationAction[] {
+    return [...this.#peers.values()].flatMap((peer) => this.#meet(peer, nowMs));
   }
 
   #onPeer(peer: FormationPeer, nowMs: number): readonly FormationAction[] {
@@ -191,6 +239,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   /** Another subnet or overlay on our own link: see which of the two yields. */
   #meet(peer: FormationPeer, nowMs: number): readonly FormationAction[] {
     if (peer.subnetTag === "" || peer.subnetTag === this.#subnetTag) return [];
+    if (this.#isDoubtful) return []; // met once the link is known
     if (this.#failures.get(peer.tag)?.failure === "refused") return [];
     const met = this.#met.get(peer.tag);
     if (met !== undefined && nowMs < met.nextAtMs) {
@@ -224,9 +273,20 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #isCandidate(peer: FormationPeer): boolean {
     const own = this.#overlayTag;
     if (own !== undefined && own !== peer.overlayTag) return false;
+    if (this.#isToYield(peer)) return false;
     const failed = this.#failures.get(peer.tag);
     if (failed === undefined) return true;
     return failed.failure === "unreachable" && failed.count < UNREACHABLE_RETRIES_MAX;
+  }
+
+  /**
+   * Whether that host's subnet was made a moment ago on a link that has an older one, which this
+   * host has stored: the new one yields once the old one is resumed. Power cuts bring that about.
+   */
+  #isToYield({ subnetTag, freshStampMs }: FormationPeer): boolean {
+    const stay = this.#stay;
+    if (!this.#isMember || stay === null || freshStampMs === null) return false;
+    return subnetTag !== stay.subnetTag && freshStampMs > stay.stampMs;
   }
 
   #onJoinFailed(tag: string, failure: JoinFailure, nowMs: number): readonly FormationAction[] {
@@ -248,7 +308,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
         this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
         return this.#joinNext(nowMs);
       case "member":
-        return [...this.#peers.values()].flatMap((peer) => this.#meet(peer, nowMs));
+        return this.#meetAll(nowMs);
       default:
         return [];
     }
@@ -256,7 +316,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
 
   /** Nobody on the link takes us in. */
   #actAlone(nowMs: number): readonly FormationAction[] {
-    if (this.#isMember && this.#mayResume) {
+    if (this.#isMember && this.#stay !== null) {
       this.#state = "probing";
       return [{ type: "probe-stored" }];
     }
@@ -267,6 +327,10 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
       this.#state = "settling";
       return [{ type: "create-overlay" }];
     }
+    return this.#becomePending(nowMs);
+  }
+
+  #becomePending(nowMs: number): readonly FormationAction[] {
     this.#state = "pending";
     this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
     return [{ type: "pending" }];
@@ -278,7 +342,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
     const join = this.#joinNext(nowMs);
     if (join.length > 0) return join;
     this.#state = "settling";
-    return [{ type: this.#mayResume ? "resume" : "create-subnet" }];
+    return [{ type: this.#stay === null ? "create-subnet" : "resume" }];
   }
 
   #becomeRedeeming(): readonly FormationAction[] {
@@ -288,11 +352,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
 
   #onRedeemFailed(isFinal: boolean, nowMs: number): readonly FormationAction[] {
     if (this.#state !== "redeeming") return [];
-    if (isFinal) {
-      this.#state = "pending";
-      this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
-      return [{ type: "pending" }];
-    }
+    if (isFinal) return this.#becomePending(nowMs);
     this.#state = "waiting";
     this.#wakeAtMs = nowMs + this.#redeemRetryMs;
     this.#redeemRetryMs = Math.min(REDEEM_RETRY_MAX_MS, this.#redeemRetryMs * 2);

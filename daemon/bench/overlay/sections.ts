@@ -8,6 +8,7 @@ import { runLookup } from "./lookup.ts";
 import { runMass } from "./mass.ts";
 import { runMerge } from "./merge.ts";
 import { runPolicies } from "./policies.ts";
+import { runRoam } from "./roam.ts";
 import { runWatch } from "./watch.ts";
 
 export const OVERLAY_SECTIONS: readonly Section[] = [
@@ -18,6 +19,7 @@ export const OVERLAY_SECTIONS: readonly Section[] = [
   { name: "crash", summary: "what crashes and leaves lose", run: runCrash },
   { name: "policies", summary: "what each copy policy costs", run: runPolicies },
   { name: "merge", summary: "races, and links cut and healed", run: runMerge },
+  { name: "roam", summary: "a laptop carried, readdressed, asleep", run: runRoam },
   { name: "idle", summary: "what idle daemons cost", run: runIdle },
   { name: "cli", summary: "what a command costs against a bare node", run: runCli },
 ];

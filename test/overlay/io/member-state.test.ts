@@ -34,7 +34,7 @@ async function openMembers(name: string): Promise<MemberState> {
 async function makeOverlay(name: string): Promise<MemberState> {
   const members = await openMembers(name);
   await members.create(name);
-  await members.settleHome(HOME, false);
+  await members.settleHome(HOME, undefined);
   return members;
 }
 

@@ -68,6 +68,19 @@ describe("a channel between two members", () => {
     expect((await channel.call("quick", Uint8Array.of(2)))[0]).toBe(2);
   });
 
+  it("is asked whether the other end is there, and dropped when that says nothing", async () => {
+    const [anna, bert] = await Promise.all([startPeer("anna"), startPeer("bert")]);
+    const channel = await dial(anna, bert);
+    expect(await channel.probe(2_000)).toBe(true);
+    expect(channel.isOpen).toBe(true);
+    const raw = await rawPeer("mallory", bert);
+    greet(raw, bert, "mallory");
+    await until("open", () => bert.opened.length === 2);
+    expect(await bert.opened[1]!.probe(100)).toBe(false);
+    expect(bert.opened[1]!.isOpen).toBe(false);
+    expect(await bert.opened[1]!.probe(100)).toBe(false);
+  });
+
   it("refuses the 129th call at once, and takes calls again afterwards", async () => {
     const gate = Promise.withResolvers<void>();
     const onCall = async (_peer: unknown, _method: string, body: Uint8Array) => {

@@ -9,12 +9,9 @@ import {
   parseIpv6Routes,
   pickLink,
   readLink,
-  watchLink,
 } from "../../../overlay/io/interfaces.ts";
 import { EchoFilter } from "../../../overlay/io/mdns-echo.ts";
-import type { LinkAddressing } from "../../../overlay/link/address.ts";
 import { utf8 } from "../../../platform/bytes.ts";
-import { linkOf } from "./fake-link.ts";
 
 const ROUTES = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT
 wlan0	00000000	0101A8C0	0003	0	0	600	00000000	0	0	0
@@ -103,41 +100,6 @@ describe("the interface", () => {
       prefixes: ["10.0.2.0/24", "fd00:33::/64"],
       gatewayMac: null,
     });
-  });
-
-  it("is watched: a change of address, and a wake-up without one", async () => {
-    let link: LinkAddressing | undefined = linkOf("10.0.0.1");
-    let wallMs = 0;
-    const seen: [string, string | undefined][] = [];
-    const next = (): Promise<void> =>
-      new Promise((resolve) => {
-        wake = resolve;
-      });
-    let wake = (): void => {};
-    const stop = watchLink({
-      read: () => link,
-      clock: { monotonicMs: () => 0, wallMs: () => wallMs },
-      everyMs: 1,
-      onChange: (changed, reason) => {
-        seen.push([reason, changed?.addresses[0]?.address]);
-        wake();
-      },
-    });
-    let changed = next();
-    link = linkOf("10.0.0.2");
-    await changed;
-    changed = next();
-    wallMs = 3_600_000;
-    await changed;
-    changed = next();
-    link = undefined;
-    await changed;
-    stop();
-    expect(seen).toEqual([
-      ["addresses", "10.0.0.2"],
-      ["wake", "10.0.0.2"],
-      ["addresses", undefined],
-    ]);
   });
 });
 

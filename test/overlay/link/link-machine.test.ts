@@ -174,6 +174,30 @@ describe("losing each other", () => {
     expect(tagsOf(a)).toEqual([tagOf(1)]);
   });
 
+  it("hushed, announces nothing any more and says no goodbye", () => {
+    const link = new FakeLink();
+    const [a, b] = [link.add(), link.add()];
+    link.run(5000);
+    link.sent.length = 0;
+    link.feed(a, { type: "hush" });
+    link.feed(b, { type: "link-changed", link: linkOf(b.address) }); // asks anew
+    link.run(5000);
+    expect(link.sent.filter(({ host, message }) => host === 0 && message.isResponse)).toEqual([]);
+    expect(tagsOf(b)).toEqual([tagOf(0)]);
+  });
+
+  it("on another link with the same prefix forgets whom it heard before the hush", () => {
+    const link = new FakeLink();
+    const [a, b] = [link.add(), link.add()];
+    link.run(5000);
+    b.isCut = true;
+    link.feed(a, { type: "hush" });
+    link.add();
+    link.run(1000);
+    link.feed(a, { type: "renew" });
+    expect(tagsOf(a)).toEqual([tagOf(2)]);
+  });
+
   it("says goodbye to a former tag", () => {
     const link = new FakeLink();
     const [a, b] = [link.add(), link.add()];

@@ -12,7 +12,7 @@ const NEWCOMER: FormationOptions = {
   overlayTag: undefined,
   isMember: false,
   hasToken: false,
-  canResume: false,
+  stay: null,
   listenMs: LISTEN_MS,
 };
 const MEMBER: FormationOptions = { ...NEWCOMER, overlayTag: "harbour", isMember: true };
@@ -22,6 +22,7 @@ const peer = (tag: string, overlayTag = "harbour", subnetTag = "quay"): Formatio
   tag,
   overlayTag,
   subnetTag,
+  freshStampMs: null,
 });
 
 /** Feeds a machine in virtual time and writes down what it wants, in short words. */
@@ -218,7 +219,7 @@ describe("a host with a token", () => {
 });
 
 describe("a member that starts again", () => {
-  const RETURNING = { ...MEMBER, canResume: true };
+  const RETURNING = { ...MEMBER, stay: { subnetTag: "old-quay", stampMs: 1_000 } };
 
   it("makes a subnet when it has none stored", () => {
     const host = started(MEMBER);
@@ -279,7 +280,7 @@ describe("two that make a subnet at the same time", () => {
   });
 
   it("also when they resume or make one as members", () => {
-    const host = started({ ...MEMBER, canResume: true });
+    const host = started({ ...MEMBER, stay: { subnetTag: "own", stampMs: 1_000 } });
     host.pass(LISTEN_MS);
     host.feed({ type: "probed", livesElsewhere: false });
     expect(host.see(peer("a", "harbour", "other"))).toEqual([]);
@@ -349,6 +350,80 @@ describe("a host in a subnet", () => {
     const host = inSubnet();
     expect(host.feed({ type: "link-changed" })).toEqual([]);
     expect(host.feed({ type: "step-failed", hasSubnet: true })).toEqual([]);
+    expect(host.pass(60_000)).toEqual([]);
+  });
+});
+
+describe("a subnet made a moment ago", () => {
+  const STAY = { subnetTag: "old-quay", stampMs: 1_000 };
+  const fresh = (subnetTag: string, freshStampMs: number): FormationPeer => ({
+    ...peer("a", "harbour", subnetTag),
+    freshStampMs,
+  });
+
+  it("is not joined by a host that has the link's older one: that is resumed, and wins", () => {
+    const host = started({ ...MEMBER, stay: STAY });
+    expect(host.see(fresh("new-quay", 9_000))).toEqual([]);
+    expect(host.pass(LISTEN_MS)).toEqual(["500 probe-stored"]);
+    expect(host.feed({ type: "probed", livesElsewhere: false })).toEqual(["resume"]);
+    expect(host.settle("old-quay")).toEqual(["meet a"]);
+  });
+
+  it("is joined when the stored one lives elsewhere, is younger, or is the same", () => {
+    const host = started({ ...MEMBER, stay: STAY });
+    host.see(fresh("new-quay", 9_000));
+    host.pass(LISTEN_MS);
+    expect(host.feed({ type: "probed", livesElsewhere: true })).toEqual(["join a"]);
+    expect(started({ ...MEMBER, stay: STAY }).see(fresh("new-quay", 500))).toEqual(["join a"]);
+    expect(started({ ...MEMBER, stay: STAY }).see(fresh("old-quay", 9_000))).toEqual(["join a"]);
+  });
+});
+
+describe("a host whose link may be another one", () => {
+  function doubtful(): Host {
+    const host = started(MEMBER);
+    host.pass(LISTEN_MS);
+    host.settle("quay");
+    expect(host.feed({ type: "link-doubted" })).toEqual([]);
+    return host;
+  }
+
+  it("meets nobody until it knows", () => {
+    const host = doubtful();
+    expect(host.see(peer("a", "harbour", "other"))).toEqual([]);
+    expect(host.pass(60_000)).toEqual([]);
+  });
+
+  it("meets them when it is the same link after all", () => {
+    const host = doubtful();
+    host.see(peer("a", "harbour", "other"));
+    expect(host.feed({ type: "link-kept" })).toEqual(["meet a"]);
+  });
+
+  it("joins the subnet of another link and never compares the two", () => {
+    const host = doubtful();
+    host.see(peer("old-neighbour"));
+    expect(host.feed({ type: "moved", stay: null, listenMs: LISTEN_MS })).toEqual([]);
+    expect(host.see(peer("a", "harbour", "other"))).toEqual(["join a"]);
+    expect(host.settle("other")).toEqual([]);
+    expect(host.pass(60_000)).toEqual([]); // the old neighbour is forgotten
+  });
+
+  it("resumes what it has stored for the new link, else makes a subnet there", () => {
+    const back = doubtful();
+    back.feed({ type: "moved", stay: { subnetTag: "old", stampMs: 1 }, listenMs: LISTEN_MS });
+    expect(back.pass(LISTEN_MS)).toEqual(["1000 probe-stored"]);
+    const abroad = doubtful();
+    abroad.feed({ type: "moved", stay: null, listenMs: LISTEN_MS });
+    expect(abroad.pass(LISTEN_MS)).toEqual(["1000 create-subnet"]);
+  });
+
+  it("waits as pending where its membership does not hold", () => {
+    const host = doubtful();
+    host.feed({ type: "moved", stay: null, listenMs: LISTEN_MS });
+    host.pass(LISTEN_MS);
+    expect(host.feed({ type: "homebound" })).toEqual(["pending"]);
+    expect(host.machine.isPending).toBe(true);
     expect(host.pass(60_000)).toEqual([]);
   });
 });
