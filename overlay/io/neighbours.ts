@@ -27,6 +27,8 @@ const RETRY_MS = 2_500;
 const LOST_RETRY_MS = 4_000;
 const LOST_RETRY_MAX_MS = 60_000;
 const LOST_MAX = 128;
+/** A channel that closes sooner did not count: the peer refused, or its end never opened. */
+const MET_AFTER_MS = 10_000;
 /** A lost subnet is looked for this long while others are reached; without any, for ever. */
 const LOST_KEPT_MS = 24 * 3_600_000;
 
@@ -134,14 +136,17 @@ export class Neighbours {
   onOpen(channel: PeerChannel): void {
     const { subnetId } = channel;
     this.#trouble.delete(subnetId);
-    this.#lost.delete(subnetId);
+    const lost = this.#lost.get(subnetId);
+    if (lost !== undefined) lost.nextAtMs = this.#parts.clock.monotonicMs() + MET_AFTER_MS;
     this.#parts.routing.add(subnetId);
   }
 
   /** To be told of each channel that closes; looks after the subnet at once. */
   onClose(channel: PeerChannel): void {
     const { subnetId } = channel;
-    if (this.channels(subnetId).length === 0) void this.#look(subnetId);
+    if (this.channels(subnetId).length > 0) return;
+    this.#keepInMind(subnetId);
+    void this.#look(subnetId);
   }
 
   /** The subnet's last host has resigned. */
@@ -185,9 +190,27 @@ export class Neighbours {
     for (const { subnetId } of this.#parts.routing.entries())
       if (this.channels(subnetId).length === 0) void this.#look(subnetId);
     for (const [subnetId, lost] of this.#lost) {
-      if (this.isReaching && lost.sinceMs + LOST_KEPT_MS < nowMs) this.#lost.delete(subnetId);
+      if (this.channels(subnetId).length > 0) {
+        if (lost.nextAtMs <= nowMs) this.#lost.delete(subnetId);
+      } else if (this.isReaching && lost.sinceMs + LOST_KEPT_MS < nowMs)
+        this.#lost.delete(subnetId);
       else if (lost.nextAtMs <= nowMs) void this.#lookForLost(subnetId, lost, nowMs);
     }
+  }
+
+  /** A subnet whose channel closed before the table had it is looked for all the same. */
+  #keepInMind(subnetId: string): void {
+    const { routing, book, clock } = this.#parts;
+    const set = book.get(subnetId);
+    const isListed = routing.entries().some((entry) => entry.subnetId === subnetId);
+    if (!this.#lost.has(subnetId) && !isListed && set !== undefined) this.remember(set);
+    const lost = this.#lost.get(subnetId);
+    if (lost !== undefined) this.#postpone(lost, clock.monotonicMs());
+  }
+
+  #postpone(lost: Lost, nowMs: number): void {
+    lost.nextAtMs = nowMs + this.#parts.random.between(lost.delayMs / 2, lost.delayMs);
+    lost.delayMs = Math.min(LOST_RETRY_MAX_MS, lost.delayMs * 1.5);
   }
 
   async #connect(subnetId: string): Promise<PeerChannel> {
@@ -248,8 +271,7 @@ export class Neighbours {
 
   /** A cut that heals: the subnet may answer again. */
   async #lookForLost(subnetId: string, lost: Lost, nowMs: number): Promise<void> {
-    lost.nextAtMs = nowMs + this.#parts.random.between(lost.delayMs / 2, lost.delayMs);
-    lost.delayMs = Math.min(LOST_RETRY_MAX_MS, lost.delayMs * 1.5);
+    this.#postpone(lost, nowMs);
     await this.connect(subnetId).catch(() => {}); // next time, perhaps
   }
 }

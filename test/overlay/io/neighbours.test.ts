@@ -7,7 +7,7 @@ import type { HostSet } from "../../../overlay/subnet/host-set.ts";
 import { SubnetBook } from "../../../overlay/subnet/subnet-book.ts";
 import { pairOf } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
-import { dial, startPeer, stopAll, type Peer } from "./loopback.ts";
+import { dial, startPeer, stopAll, until, type Peer } from "./loopback.ts";
 import { ListedRouting, startHost } from "./site.ts";
 
 afterEach(stopAll);
@@ -100,6 +100,39 @@ it("gives a lost subnet up after a day, if it reaches others", async () => {
   neighbours.maintain();
   expect(neighbours.knowsOthers).toBe(true); // nobody else could bring it back
   await dial(peer, await startPeer("bert", ofPier));
+  neighbours.maintain();
+  expect(neighbours.knowsOthers).toBe(false);
+});
+
+it("goes on looking for a subnet that cut it as soon as the channel was open", async () => {
+  const clock = new SetClock();
+  const peer = await startPeer("anna");
+  const routing = new ListedRouting("quay");
+  const neighbours = new Neighbours(peer.pool, {
+    routing,
+    book: new SubnetBook(),
+    clock,
+    random: createRandom(1),
+    log: SILENT,
+    addressesOf: async () => [],
+    allowsDials: true,
+  });
+  const pier = await startPeer("bert", ofPier);
+  neighbours.remember(setOf("pier", pier.address));
+  const channel = await dial(peer, pier);
+  neighbours.onOpen(channel);
+  channel.cut("ERR_OVERLAY_REFUSED", "its membership has expired");
+  await until("it is closed", () => !channel.isOpen && peer.pool.channels.size === 0);
+  neighbours.onClose(channel);
+  expect(routing.entries()).toEqual([]); // the table never had it
+  neighbours.maintain();
+  expect(peer.opened).toHaveLength(1); // not at once
+  clock.pass(4_000);
+  neighbours.maintain();
+  await until("dialled again", () => peer.opened.length === 2);
+  // One that stays is looked for no more.
+  neighbours.onOpen(peer.opened[1]!);
+  clock.pass(10_000);
   neighbours.maintain();
   expect(neighbours.knowsOthers).toBe(false);
 });
