@@ -8,6 +8,7 @@ export type OverlayErrorCode =
   | "ERR_OVERLAY_WRONG_PEER" // somebody else answers at that address
   | "ERR_OVERLAY_REFUSED" // the peer said no; its reason is the message
   | "ERR_OVERLAY_CERTIFICATE" // not a valid membership certificate
+  | "ERR_OVERLAY_REVOKED" // a host that was removed from the overlay
   | "ERR_OVERLAY_TOKEN" // a token that is malformed, expired, foreign or used
   | "ERR_OVERLAY_LOCKED" // the overlay on this link asks for a token
   | "ERR_OVERLAY_VERSION" // no wire version in common

@@ -135,6 +135,29 @@ export interface HostStreams {
   handle(protocol: string, handler: (stream: HostStream) => Promise<void>): () => void;
 }
 
+/** A newcomer that waits for admission at a locked link. */
+export interface PendingHostView {
+  readonly id: string;
+  /** What it calls itself; anybody may call itself anything. */
+  readonly name: string;
+  /** Where it asked from. */
+  readonly address: string;
+  readonly waitingMs: number;
+}
+
+/** What became of a removal. */
+export interface RevocationResult {
+  readonly id: string;
+  /** Empty when the host was not known. */
+  readonly name: string;
+  /** Hosts let in by it directly that stay. */
+  readonly kept: number;
+  /** Hosts let in by it that were removed too. */
+  readonly alsoRemoved: number;
+  /** It stands as near to the authority as this host, and its own word could count as much. */
+  readonly isContestable: boolean;
+}
+
 /** One finding of `causeway explain`. */
 export interface Finding {
   /** Stable name, such as `no-multicast` or `clock-skew`. */
@@ -189,6 +212,22 @@ export interface Overlay {
   explain(): Promise<readonly Finding[]>;
   /** Makes a one-time token and thereby locks the overlay. */
   createToken(options: { readonly mayAdmit: boolean; readonly ttlMs: number }): Promise<string>;
+  /** Newcomers that wait on this link, the longest waiting first. */
+  pendingHosts(): readonly PendingHostView[];
+  /**
+   * Lets a waiting host in.
+   *
+   * @param host its id, the beginning of that, or its name
+   * @throws {OverlayError} when nobody waits by that name, or this host may not admit
+   */
+  admit(host: string, options: { readonly mayAdmit: boolean }): Promise<PendingHostView>;
+  /**
+   * Takes a host out of the overlay for good; its subnet gets another key. Locks the overlay.
+   *
+   * @param host id, the beginning of one, or name of a known host; or any whole id
+   * @throws {OverlayError} when it is not known, or this host may not remove it
+   */
+  revoke(host: string, options: { readonly keepsAdmitted: boolean }): Promise<RevocationResult>;
   /** Resigns from the overlay: hands records over, says goodbye, forgets membership and subnet. */
   leave(): Promise<void>;
   /** Hands over and says goodbye, keeping keys and state for the next start. */

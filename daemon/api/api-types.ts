@@ -3,7 +3,14 @@
  *
  * Times are milliseconds, keys 64 hexadecimal digits, ids and publishers base32 in lower case.
  */
-import type { Finding, Health, HostView, OverlayStatus } from "../../overlay/index.ts";
+import type {
+  Finding,
+  Health,
+  HostView,
+  OverlayStatus,
+  PendingHostView,
+  RevocationResult,
+} from "../../overlay/index.ts";
 
 /** A value over this is refused; the overlay has the same bound. */
 export const VALUE_BYTES_MAX = 4096;
@@ -123,6 +130,31 @@ export interface TokenAnswer {
   readonly token: string;
   readonly mayAdmit: boolean;
   readonly expiresInMs: number;
+}
+
+export interface PendingAnswer {
+  readonly pending: readonly PendingHostView[];
+}
+
+export interface AdmitRequest {
+  /** Id, the beginning of it, or name. */
+  readonly host: string;
+  readonly mayAdmit?: boolean;
+}
+
+export interface AdmitAnswer {
+  readonly admitted: PendingHostView;
+  readonly mayAdmit: boolean;
+}
+
+export interface RevokeRequest {
+  /** Id, the beginning of it, or name. */
+  readonly host: string;
+  readonly withAdmitted?: boolean;
+}
+
+export interface RevokeAnswer {
+  readonly revoked: RevocationResult;
 }
 
 /** First line of the answer to `down` and `leave`; the stream ends with the daemon. */

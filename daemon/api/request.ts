@@ -123,3 +123,22 @@ export async function readJson(
     );
   return value as Readonly<Record<string, unknown>>;
 }
+
+const HOST_CHARACTERS_MAX = 64;
+
+/** How people name a host: its id, the beginning of it, or its name. */
+export function parseHostName(value: unknown): string {
+  if (typeof value === "string" && value !== "" && value.length <= HOST_CHARACTERS_MAX)
+    return value;
+  throw new RequestError(
+    "ERR_REQUEST_BODY",
+    400,
+    `host: allowed: a host's id, its beginning, or its name, at most ${HOST_CHARACTERS_MAX} characters`,
+  );
+}
+
+/** @throws {RequestError} ERR_REQUEST_BODY unless it is true or false */
+export function parseFlag(name: string, value: unknown): boolean {
+  if (typeof value === "boolean") return value;
+  throw new RequestError("ERR_REQUEST_BODY", 400, `${name}: allowed: true or false`);
+}

@@ -28,6 +28,7 @@ import {
   readBody,
   readJson,
 } from "./request.ts";
+import { TRUST_ROUTES } from "./trust-routes.ts";
 import {
   getAnswer,
   hostsJson,
@@ -254,7 +255,12 @@ async function* stopLines(
   yield await subject.stop(how);
 }
 
-export const ROUTES: readonly Route[] = [...VIEW_ROUTES, ...RECORD_ROUTES, ...CONTROL_ROUTES];
+export const ROUTES: readonly Route[] = [
+  ...VIEW_ROUTES,
+  ...RECORD_ROUTES,
+  ...TRUST_ROUTES,
+  ...CONTROL_ROUTES,
+];
 
 /**
  * Finds the route of a request.

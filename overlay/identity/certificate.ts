@@ -13,6 +13,7 @@ import {
   type Signed,
 } from "../schema/messages.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "./keys.ts";
+import { NOBODY_REVOKED, type Revoked } from "./revoked.ts";
 
 export const CERTIFICATE_DOMAIN = "causeway-certificate-1";
 export const CHAIN_DEPTH_MAX = 4;
@@ -26,6 +27,8 @@ export interface CertificateRequest {
   /** Subnet that the membership is bound to, when won on an open link. */
   readonly linkSubnet: Uint8Array | null;
   readonly wallMs: number;
+  /** When the host was admitted first, for a renewal; by default now. */
+  readonly admittedAtMs?: number;
 }
 
 /** The authority's own signature: depth 1. */
@@ -61,27 +64,70 @@ export function certifyByHost(
   return { chain: [leaf, ...membership.chain] };
 }
 
-/** What a membership says, every signature, bound and date of its chain checked. */
+/** What a membership says, every signature and bound of its chain checked. */
 export interface CheckedMembership {
   readonly overlay: Uint8Array;
   readonly host: Uint8Array;
   readonly mayAdmit: boolean;
   readonly depth: number;
   readonly admittedAtMs: number;
+  /** When the first certificate of the chain ends. */
   readonly notAfterMs: number;
   readonly linkSubnet: Uint8Array | null;
+  /** Host keys of the chain, the member's own first. */
+  readonly hosts: readonly Uint8Array[];
 }
 
 /**
  * @param overlay the authority that the chain must lead to
- * @param wallMs  now
- * @throws {OverlayError} ERR_OVERLAY_CERTIFICATE that says which link of the chain is wrong
+ * @param wallMs  now; null where dates are not judged, as with what was kept over a long sleep
+ * @param revoked who has been removed
+ * @throws {OverlayError} ERR_OVERLAY_CERTIFICATE that says which link of the chain is wrong, or
+ *   ERR_OVERLAY_REVOKED
  */
 export function checkMembership(
   membership: Membership,
   overlay: Uint8Array,
-  wallMs: number,
+  wallMs: number | null,
+  revoked: Revoked = NOBODY_REVOKED,
 ): CheckedMembership {
+  const checked = checkChain(membership, overlay);
+  if (wallMs !== null) checkDates(membership, wallMs);
+  const removal = revoked.refusalOf(checked.hosts);
+  if (removal !== undefined)
+    throw new OverlayError(
+      "ERR_OVERLAY_REVOKED",
+      `membership refused: ${isEqualBytes(removal.host, checked.host) ? "its host" : "who admitted its host"} ` +
+        `was removed from the overlay on ${day(BigInt(removal.revokedAtMs))}`,
+    );
+  return checked;
+}
+
+function checkDates(membership: Membership, wallMs: number): void {
+  const expired = membership.chain.find((signed) => isExpired(signed, wallMs));
+  if (expired !== undefined)
+    throw refused(
+      `it expired on ${day(CertificateBodyCodec.decode(expired.body).notAfterMs)}; ` +
+        "any host that may admit renews it",
+    );
+  checkNotFuture(membership, wallMs);
+}
+
+/** @throws {OverlayError} ERR_OVERLAY_CERTIFICATE for a date that no clock of ours can explain */
+export function checkNotFuture({ chain }: Membership, wallMs: number): void {
+  for (const { body } of chain) {
+    const { admittedAtMs } = CertificateBodyCodec.decode(body);
+    if (Number(admittedAtMs) > wallMs + CLOCK_SKEW_MAX_MS)
+      throw refused(`it is dated ${day(admittedAtMs)}, in the future; check both clocks`);
+  }
+}
+
+/**
+ * Signatures, issuers, depths and bounds; not the dates, and not who was removed since.
+ *
+ * @throws {OverlayError} ERR_OVERLAY_CERTIFICATE
+ */
+export function checkChain(membership: Membership, overlay: Uint8Array): CheckedMembership {
   const { chain } = membership;
   if (chain.length === 0 || chain.length > CHAIN_DEPTH_MAX)
     throw refused(`a chain of ${chain.length} certificates; 1 to ${CHAIN_DEPTH_MAX} are allowed`);
@@ -89,7 +135,7 @@ export function checkMembership(
   bodies.forEach((body, i) => {
     const parent = bodies[i + 1];
     const issuer = parent === undefined ? overlay : parent.host;
-    checkOne(body, chain[i]!, { issuer, overlay, depth: chain.length - i, wallMs });
+    checkOne(body, chain[i]!, { issuer, overlay, depth: chain.length - i });
     if (parent !== undefined) checkIssuer(parent, bodies[0]!);
   });
   const leaf = bodies[0]!;
@@ -99,9 +145,25 @@ export function checkMembership(
     mayAdmit: leaf.mayAdmit,
     depth: leaf.depth,
     admittedAtMs: Number(leaf.admittedAtMs),
-    notAfterMs: Number(leaf.notAfterMs),
+    notAfterMs: Math.min(...bodies.map((body) => Number(body.notAfterMs))),
     linkSubnet: leaf.linkSubnet.length > 0 ? leaf.linkSubnet : null,
+    hosts: bodies.map((body) => body.host),
   };
+}
+
+/** Host keys of a chain, the member's own first; unchecked. */
+export function hostsOf({ chain }: Membership): Uint8Array[] {
+  return chain.map((signed) => CertificateBodyCodec.decode(signed.body).host);
+}
+
+/** When the first certificate of a chain ends; unchecked. */
+export function endOf({ chain }: Membership): number {
+  const ends = chain.map(({ body }) => Number(CertificateBodyCodec.decode(body).notAfterMs));
+  return Math.min(Infinity, ...ends);
+}
+
+function isExpired({ body }: Signed, wallMs: number): boolean {
+  return Number(CertificateBodyCodec.decode(body).notAfterMs) <= wallMs;
 }
 
 /** The member's own certificate, unchecked: for what this host keeps about itself. */
@@ -115,21 +177,16 @@ interface Expected {
   readonly issuer: Uint8Array;
   readonly overlay: Uint8Array;
   readonly depth: number;
-  readonly wallMs: number;
 }
 
 function checkOne(body: CertificateBody, signed: Signed, expected: Expected): void {
-  const { issuer, overlay, depth, wallMs } = expected;
+  const { issuer, overlay, depth } = expected;
   if (body.host.length !== KEY_BYTES) throw refused("a host key that is not 32 bytes");
   if (!isEqualBytes(body.overlay, overlay)) throw refused("it is of another overlay");
   if (!isEqualBytes(body.issuer, issuer)) throw refused("its issuer is not the chain's next");
   if (body.depth !== depth) throw refused(`depth ${body.depth} where ${depth} is due`);
   if (!isSignedBy(issuer, CERTIFICATE_DOMAIN, signed.body, signed.signature))
     throw refused("its signature does not verify");
-  if (Number(body.notAfterMs) <= wallMs)
-    throw refused(`it expired on ${day(body.notAfterMs)}; ask an admitting host for a token`);
-  if (Number(body.admittedAtMs) > wallMs + CLOCK_SKEW_MAX_MS)
-    throw refused(`it is dated ${day(body.admittedAtMs)}, in the future; check both clocks`);
 }
 
 function checkIssuer(issuer: CertificateBody, leaf: CertificateBody): void {
@@ -139,7 +196,7 @@ function checkIssuer(issuer: CertificateBody, leaf: CertificateBody): void {
     throw refused("its issuer was admitted on an open link, and this reaches beyond it");
 }
 
-function day(ms: bigint): string {
+export function day(ms: bigint): string {
   const date = new Date(Number(ms));
   return Number.isNaN(date.getTime()) ? "an impossible date" : date.toISOString().slice(0, 16);
 }
@@ -160,7 +217,7 @@ function sign(
     issuer: issuer.publicKey,
     mayAdmit: request.mayAdmit,
     depth,
-    admittedAtMs: BigInt(request.wallMs),
+    admittedAtMs: BigInt(request.admittedAtMs ?? request.wallMs),
     notAfterMs: BigInt(request.wallMs + CERTIFICATE_LIFETIME_MS),
     linkSubnet: request.linkSubnet ?? new Uint8Array(),
   });

@@ -7,7 +7,13 @@
 import { concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
 import { OverlayError } from "../errors.ts";
 import type { Hello } from "../schema/messages.ts";
-import { checkMembership, type CheckedMembership } from "./certificate.ts";
+import {
+  checkChain,
+  checkMembership,
+  checkNotFuture,
+  type CheckedMembership,
+} from "./certificate.ts";
+import { NOBODY_REVOKED, type Revoked } from "./revoked.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "./keys.ts";
 
 /** N speaks with N-1. */
@@ -59,20 +65,29 @@ export interface Greeting {
   readonly host: Uint8Array;
   /** Absent: not a member of this host's overlay; such a peer may only ask for admission. */
   readonly membership: CheckedMembership | undefined;
+  /** A membership that was good once; its host may ask why, and renew it if it only expired. */
+  readonly former: FormerMembership | undefined;
   /** The version that both speak. */
   readonly wire: number;
+}
+
+export interface FormerMembership {
+  readonly membership: CheckedMembership;
+  readonly why: "expired" | "revoked";
 }
 
 /**
  * Judges a hello; the proof is checked apart.
  *
  * @param overlay own overlay, or `undefined` when this host is itself not yet a member
+ * @param revoked who has been removed
  * @throws {OverlayError} that says why the connection is cut
  */
 export function checkHello(
   hello: Hello,
   overlay: Uint8Array | undefined,
   wallMs: number,
+  revoked: Revoked = NOBODY_REVOKED,
 ): Greeting {
   if (hello.host.length !== KEY_BYTES || hello.nonce.length !== NONCE_BYTES)
     throw new OverlayError("ERR_OVERLAY_REFUSED", "a hello without host key or nonce");
@@ -84,11 +99,18 @@ export function checkHello(
         `this host ${WIRE_VERSION_MIN} to ${WIRE_VERSION}; upgrade the older one`,
     );
   const isForeign = overlay === undefined || !isEqualBytes(hello.overlay, overlay);
-  if (hello.membership === null || isForeign)
-    return { host: hello.host, membership: undefined, wire };
-  const membership = checkMembership(hello.membership, overlay, wallMs);
-  if (!isEqualBytes(membership.host, hello.host))
+  const stranger = { host: hello.host, membership: undefined, former: undefined, wire };
+  if (hello.membership === null || isForeign) return stranger;
+  const chain = checkChain(hello.membership, overlay);
+  if (!isEqualBytes(chain.host, hello.host))
     throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "the certificate is another host's");
+  if (revoked.refusalOf(chain.hosts) !== undefined)
+    return { ...stranger, former: { membership: chain, why: "revoked" } };
+  if (chain.notAfterMs <= wallMs) {
+    checkNotFuture(hello.membership, wallMs);
+    return { ...stranger, former: { membership: chain, why: "expired" } };
+  }
+  const membership = checkMembership(hello.membership, overlay, wallMs, revoked);
   // Without a subnet, as after a restart, it may ask to be taken back and nothing else.
   const bound = hello.subnet.length > 0 ? membership.linkSubnet : null;
   if (bound !== null && !isEqualBytes(bound, hello.subnet))
@@ -96,7 +118,7 @@ export function checkHello(
       "ERR_OVERLAY_CERTIFICATE",
       "the peer was admitted on an open link and holds no membership beyond it; give it a token",
     );
-  return { host: hello.host, membership, wire };
+  return { ...stranger, membership };
 }
 
 function transcript(first: Uint8Array, second: Uint8Array, from: string, to: string): Uint8Array {

@@ -17,6 +17,7 @@ import {
 } from "../schema/messages.ts";
 import { checkMembership } from "./certificate.ts";
 import { createKeyPair, isSignedBy, KEY_BYTES, type KeyPair } from "./keys.ts";
+import { NOBODY_REVOKED, type Revoked } from "./revoked.ts";
 
 const TOKEN_DOMAIN = "causeway-token-1";
 const REDEEM_DOMAIN = "causeway-redeem-1";
@@ -93,6 +94,7 @@ export function checkToken(
   host: Uint8Array,
   overlay: Uint8Array,
   wallMs: number,
+  revoked: Revoked = NOBODY_REVOKED,
 ): TokenBody {
   const body = TokenBodyCodec.decode(signed.body);
   if (!isEqualBytes(body.overlay, overlay))
@@ -100,7 +102,7 @@ export function checkToken(
   if (Number(body.notAfterMs) <= wallMs) throw expired(body);
   if (!isSignedBy(body.issuer, TOKEN_DOMAIN, signed.body, signed.signature))
     throw refused("its issuer's signature does not verify");
-  const issuer = checkMembership(body.issuerMembership ?? { chain: [] }, overlay, wallMs);
+  const issuer = checkMembership(body.issuerMembership ?? { chain: [] }, overlay, wallMs, revoked);
   if (!isEqualBytes(issuer.host, body.issuer) || !issuer.mayAdmit)
     throw refused("its issuer may not admit");
   if (!isSignedBy(body.token, REDEEM_DOMAIN, host, proof))

@@ -11,7 +11,8 @@ import type { Logger } from "../../platform/logger.ts";
 import { parseDialable, toMultiaddrText } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import { NONCE_BYTES } from "../identity/hello.ts";
-import type { Hello } from "../schema/messages.ts";
+import type { ChannelTrust } from "./channel-trust.ts";
+import type { Introduced } from "./introduction.ts";
 import { toMultiaddr } from "./nodes.ts";
 import { PEER_PROTOCOL, PeerChannel, type ChannelContext } from "./peer-channel.ts";
 
@@ -22,10 +23,11 @@ const FORMER_PROBE_MS = 1_500;
 
 export interface PoolParts extends Omit<
   ChannelContext,
-  "ownPeerId" | "hello" | "onOpen" | "onClose" | "onRefused"
+  "ownPeerId" | "hello" | "revoked" | "onOpen" | "onClose" | "onRefused"
 > {
   /** What this host says of itself, but for the nonce. */
-  introduce(): Omit<Hello, "nonce">;
+  introduce(): Introduced;
+  readonly trust: ChannelTrust;
   readonly log: Logger;
 }
 
@@ -46,19 +48,30 @@ export class ChannelPool {
   #isClosed = false;
 
   private constructor(node: Libp2p, parts: PoolParts, listener: PoolListener) {
-    const { introduce, log, ...rest } = parts;
+    const { introduce, trust, log, ...rest } = parts;
     this.#node = node;
     this.#log = log;
     this.#context = {
       ...rest,
       ownPeerId: node.peerId.toString(),
-      hello: () => ({ ...introduce(), nonce: new Uint8Array(randomBytes(NONCE_BYTES)) }),
+      revoked: () => trust.revoked(),
+      hello: () => ({
+        ...introduce(),
+        nonce: new Uint8Array(randomBytes(NONCE_BYTES)),
+        revocations: trust.digest(),
+      }),
+      onCall: (channel, method, body) =>
+        trust.answer(channel, method, body) ?? rest.onCall(channel, method, body),
+      onNotice: (channel, method, body) => {
+        if (!trust.hear(channel, method, body)) rest.onNotice(channel, method, body);
+      },
       onOpen: (channel) => {
         for (const former of this.#channels)
           if (former.hostId === channel.hostId) void former.probe(FORMER_PROBE_MS);
         this.#channels.add(channel);
         if (channel.isMember) this.#admission(channel.connection).resolve();
         listener.onOpen(channel);
+        trust.onOpen(channel);
       },
       onClose: (channel, reason) => {
         if (this.#channels.delete(channel)) listener.onClose(channel, reason);

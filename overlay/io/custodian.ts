@@ -166,6 +166,7 @@ export class Custodian {
     try {
       record = decodeRecord(item.record);
       if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
+      if (this.#parts.records.refuses(record.publisher)) return toOutcome({ type: "refused" });
     } catch (error) {
       return outcome(PUT_RESULT.refused, { message: errorMessage(error) });
     }
@@ -383,5 +384,7 @@ function toOutcome(result: AcceptResult): PutOutcome {
       return outcome(PUT_RESULT.quota, { message: `quota reached: ${result.quota}` });
     case "expired":
       return outcome(PUT_RESULT.expired, { message: "it has expired" });
+    case "refused":
+      return outcome(PUT_RESULT.refused, { message: "its publisher was removed from the overlay" });
   }
 }

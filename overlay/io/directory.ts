@@ -241,7 +241,7 @@ export class OverlayDirectory implements Directory {
   #search(key: Uint8Array): Search {
     return {
       key,
-      fresh: new FreshRecords(key),
+      fresh: new FreshRecords(key, (publisher) => this.#parts.records.refuses(publisher)),
       path: [],
       startedMs: this.#parts.clock.monotonicMs(),
     };

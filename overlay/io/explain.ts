@@ -2,17 +2,16 @@
 import { CLOCK_SKEW_MAX_MS } from "../identity/certificate.ts";
 import { overlayTagOf } from "../identity/tags.ts";
 import type { Finding, Health } from "../types.ts";
+import { explainTrust } from "./explain-trust.ts";
 import type { OverlayHost } from "./overlay-host.ts";
 
-const DAY_MS = 24 * 3_600_000;
-const EXPIRY_WARNING_MS = 30 * DAY_MS;
 const SKEW_WARNING_MS = 30_000;
 
 export function explainOverlay(host: OverlayHost, health: Health): readonly Finding[] {
   const found = [
-    ...explainHealth(host, health),
+    ...(host.members.removal === undefined ? explainHealth(host, health) : []),
     ...explainLink(host),
-    ...explainCertificate(host),
+    ...explainTrust(host),
     ...explainClock(host),
   ];
   if (found.some(({ severity }) => severity !== "ok")) return found;
@@ -36,7 +35,7 @@ function explainHealth(host: OverlayHost, health: Health): readonly Finding[] {
         code: "pending",
         severity: "problem",
         what: `this host waits for admission: ${host.formation.trouble}`,
-        advice: 'run "causeway token" on a member and restart this daemon with --join @FILE',
+        advice: "do on another host what that says; this one notices by itself when it is let in",
       },
     ];
   if (host.formation.trouble === "")
@@ -94,22 +93,6 @@ function explainLink(host: OverlayHost): readonly Finding[] {
       advice: 'run "causeway leave --forget" on one of the two and join it anew',
     });
   return findings;
-}
-
-function explainCertificate(host: OverlayHost): readonly Finding[] {
-  if (host.members.overlay === null) return [];
-  const leftMs = host.members.notAfterMs - host.parts.clock.wallMs();
-  if (leftMs > EXPIRY_WARNING_MS) return [];
-  const date = new Date(host.members.notAfterMs).toISOString().slice(0, 10);
-  return [
-    {
-      code: "expired-certificate",
-      severity: leftMs <= 0 ? "problem" : "warning",
-      what: `this host's membership ${leftMs <= 0 ? "expired" : "expires"} on ${date}`,
-      advice:
-        'run "causeway token" on another member, then here "causeway leave" and up with --join @FILE',
-    },
-  ];
 }
 
 /** The median of what the others' clocks say, so that one wrong clock elsewhere is not ours. */

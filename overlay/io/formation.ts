@@ -14,10 +14,7 @@ import type { LinkAddressing } from "../link/address.ts";
 import type { LinkFingerprint } from "../link/fingerprint.ts";
 import type { LinkPeer } from "../link/types.ts";
 import {
-  AdmitRequestCodec,
-  AdmitResponseCodec,
   SubnetHandoverCodec,
-  type AdmitResponse,
   type Signed,
   type SubnetClaim,
   type SubnetHandover,
@@ -30,6 +27,7 @@ import {
 } from "../subnet/formation-machine.ts";
 import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
 import type { JoinedVia } from "../types.ts";
+import { AdmissionAsking } from "./admission-asking.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { Homecoming } from "./homecoming.ts";
 import type { MemberState } from "./member-state.ts";
@@ -44,7 +42,6 @@ import { tryStaggered } from "./staggered.ts";
 
 const JOIN_TIMEOUT_MS = 8_000;
 const DIAL_TIMEOUT_MS = 3_000;
-const BOOTSTRAP_TIMEOUT_MS = 8_000;
 const STAGGER_MS = 500;
 
 /** The subnet that this host is about to be in. */
@@ -75,16 +72,17 @@ export interface FormationParts {
   /** Whether the link is known to be the one that the present subnet is on. */
   isSure(): boolean;
   session(): SubnetSession | undefined;
+  /** Asks for a newer membership, if that is due; resolves also when nobody gave one. */
+  renew(): Promise<void>;
   /** Ends the present session, if any, and begins the next. */
   enter(next: NextSubnet): Promise<void>;
 }
 
 export class Formation {
-  /** Token addresses dialled since start. */
-  bootstrapContacts = 0;
   /** Why this host has not joined yet, in words for `explain`; empty when it has. */
   trouble = "";
   readonly #with: FormationParts;
+  readonly #asking: AdmissionAsking;
   readonly #machine: FormationMachine;
   readonly #homecoming: Homecoming;
   readonly #driver: Driver<FormationEvent>;
@@ -93,6 +91,7 @@ export class Formation {
 
   constructor(given: FormationParts) {
     this.#with = given;
+    this.#asking = new AdmissionAsking(given);
     const { options, parts, state, token, pool, link, fingerprint } = given;
     const [{ allowsWan }, { random }] = [options, parts];
     const check = (signed: readonly Signed[]): HostSet[] => this.#checkAll(signed);
@@ -106,6 +105,11 @@ export class Formation {
       listenMs: this.#homecoming.listenMs(),
     });
     this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
+  }
+
+  /** Token addresses dialled since start. */
+  get bootstrapContacts(): number {
+    return this.#asking.contactsDialled;
   }
 
   get isPending(): boolean {
@@ -137,6 +141,11 @@ export class Formation {
     this.#isStopped = true;
     this.#driver.stop();
     await this.#steps;
+  }
+
+  /** Another subnet than the present one, when no other change is under way. */
+  change(next: () => Promise<NextSubnet>): void {
+    this.run(async () => this.#enter(await next()));
   }
 
   /** A channel to a host of the link. @throws {OverlayError} ERR_OVERLAY_UNREACHABLE */
@@ -208,9 +217,10 @@ export class Formation {
 
   /** Takes the subnet over from a host of the link, asking for admission first if need be. */
   async #joinVia(tag: string, via: JoinedVia, yieldsOverlay: boolean): Promise<void> {
+    if (this.#with.members.isExpired) await this.#with.renew();
     const channel = await this.dial(tag);
     if (channel.isMember) return this.#takeOver(channel, via);
-    const { subnet } = await this.#askAdmission(channel, true, yieldsOverlay);
+    const { subnet } = await this.#asking.ask(channel, true, yieldsOverlay);
     await this.#adopt(subnet!, via);
   }
 
@@ -229,7 +239,7 @@ export class Formation {
       const { claim } = channel.peerHello;
       if (channel.isMember) {
         if (claim === null) return;
-        checkClaim(claim);
+        this.#checkClaim(claim);
         const isSame = isEqualBytes(claim.subnet, session.claim.subnet);
         if (isSame || compareClaims(session.claim, claim) < 0) return; // it comes to us
         if (!isSure()) return; // two sites, perhaps
@@ -256,82 +266,29 @@ export class Formation {
     if (claim === null || seed.length !== 32)
       throw new OverlayError("ERR_OVERLAY_REFUSED", "a hand-over without key or claim");
     const key = createKeyPair(seed);
-    checkClaim(claim);
     if (!isEqualBytes(key.publicKey, claim.subnet))
       throw new OverlayError("ERR_OVERLAY_REFUSED", "a hand-over whose key and claim differ");
     if (handover.membership !== null && overlay !== null)
       await this.#with.members.accept(overlay, handover.membership);
+    this.#checkClaim(claim);
     if (overlay?.locked === true) await this.#with.members.lock();
-    const hostSet = this.#check(handover.hostSet);
-    const contacts = this.#checkAll(handover.contacts);
+    const wallMs = this.#with.parts.clock.wallMs();
+    const hostSet = this.#check(handover.hostSet, wallMs);
+    const contacts = this.#checkAll(handover.contacts, wallMs);
     await this.#enter({ key, claim, via, hostSet, contacts, version: hostSet?.version ?? 0n });
-  }
-
-  // ---- admission
-
-  async #askAdmission(
-    channel: PeerChannel,
-    wantsSubnet: boolean,
-    yieldsOverlay: boolean,
-  ): Promise<AdmitResponse> {
-    const { members, state, token, parts } = this.#with;
-    const theirs = channel.peerHello.overlay;
-    const own = members.overlay;
-    // Tags on the link are anybody's to send: a member asks for admission to no other overlay.
-    if (theirs.length === 0 || (own !== null && !(yieldsOverlay && own.isLone)))
-      throw new OverlayError("ERR_OVERLAY_NOT_JOINED", "that host is not in this overlay");
-    const isMeant = token !== undefined && isEqualBytes(token.overlay, channel.peerHello.overlay);
-    if (own === null && token !== undefined && !isMeant)
-      throw new OverlayError("ERR_OVERLAY_REFUSED", "that host is not in the token's overlay");
-    const request = AdmitRequestCodec.encode({
-      token: isMeant ? token.signed : null,
-      tokenSignature: isMeant ? token.redeemFor(state.hostKey.publicKey) : new Uint8Array(),
-      wantsSubnet,
-      loneMadeMs: yieldsOverlay ? BigInt(members.overlay?.madeMs ?? 0) : 0n,
-    });
-    const body = await channel.call(CALL.admit, request, JOIN_TIMEOUT_MS);
-    const response = AdmitResponseCodec.decode(body);
-    const { overlay, membership, subnet } = response;
-    if (overlay === null || membership === null || (wantsSubnet && subnet === null))
-      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted without membership or subnet");
-    if (!isEqualBytes(overlay.overlay, theirs) || (yieldsOverlay && !members.yieldsTo(overlay)))
-      throw new OverlayError("ERR_OVERLAY_REFUSED", "admitted to another overlay than asked for");
-    await members.accept(overlay, membership);
-    await state.saveContacts(response.contacts).catch((error: unknown) => {
-      parts.log.warn("contacts not saved", { reason: errorMessage(error) });
-    });
-    return response;
   }
 
   /** Redeems the token at one of its contacts; only when the link has no host of the overlay. */
   async #redeem(): Promise<void> {
-    const { token, parts } = this.#with;
-    const contacts = parts.random.shuffle(token?.contacts ?? []);
     try {
-      await tryStaggered(
-        contacts,
-        (address) => this.#redeemAt(address),
-        STAGGER_MS,
-        // Another contact may redeem what this one may not.
-        (error) => error instanceof OverlayError && error.code === "ERR_OVERLAY_TOKEN",
-      );
+      await this.#asking.redeem();
       this.feed({ type: "redeemed" });
     } catch (error) {
       const isFinal = toJoinFailure(error) !== "unreachable";
-      this.trouble = isFinal
-        ? errorMessage(error)
-        : `no contact of the token answers (${errorMessage(error)}); check that ` +
-          `${contacts.join(" or ")} can be reached`;
-      parts.log.warn("token not redeemed", { reason: this.trouble });
+      this.trouble = errorMessage(error);
+      this.#with.parts.log.warn("token not redeemed", { reason: this.trouble });
       this.feed({ type: "redeem-failed", isFinal });
     }
-  }
-
-  async #redeemAt(address: string): Promise<void> {
-    this.bootstrapContacts++;
-    const signal = AbortSignal.timeout(BOOTSTRAP_TIMEOUT_MS);
-    const channel = await this.#with.pool.dial(address, signal);
-    await this.#askAdmission(channel, false, false);
   }
 
   // ---- alone on the link
@@ -347,6 +304,7 @@ export class Formation {
     const claim = createClaim({
       subnet: key,
       maker: state.hostKey,
+      makerMembership: members.membership,
       makerAdmittedMs: members.admittedAtMs,
       wallMs: Math.trunc(parts.clock.wallMs()),
     });
@@ -356,7 +314,8 @@ export class Formation {
 
   async #resume(): Promise<void> {
     const next = await this.#homecoming.resume();
-    await (next === undefined ? this.#createSubnet() : this.#enter(next));
+    if (next === undefined || !this.#isValid(next.claim)) return this.#createSubnet();
+    await this.#enter(next);
   }
 
   async #probeStored(): Promise<void> {
@@ -382,15 +341,33 @@ export class Formation {
     });
   }
 
-  #checkAll(signed: readonly Signed[]): HostSet[] {
-    return signed.map((one) => this.#check(one)).filter((set) => set !== undefined);
+  /** A stored claim may be of an earlier version. */
+  #isValid(claim: SubnetClaim): boolean {
+    const { members, parts } = this.#with;
+    try {
+      checkClaim(claim, members.info.overlay); // one of a removed maker is replaced later
+      return true;
+    } catch (error) {
+      parts.log.warn("stored subnet not resumed", { reason: errorMessage(error) });
+      return false;
+    }
   }
 
-  #check(signed: Signed | null): HostSet | undefined {
+  #checkClaim(claim: SubnetClaim): void {
+    const { members } = this.#with;
+    checkClaim(claim, members.info.overlay, members.revoked);
+  }
+
+  /** @param wallMs null for what was kept from before, however long ago */
+  #checkAll(signed: readonly Signed[], wallMs: number | null = null): HostSet[] {
+    return signed.map((one) => this.#check(one, wallMs)).filter((set) => set !== undefined);
+  }
+
+  #check(signed: Signed | null, wallMs: number | null): HostSet | undefined {
     const { members, parts } = this.#with;
     if (signed === null || members.overlay === null) return undefined;
     try {
-      return checkHostSet(signed, members.overlay.id, parts.clock.wallMs());
+      return checkHostSet(signed, members.overlay.id, wallMs, members.revoked);
     } catch (error) {
       parts.log.warn("host set refused", { reason: errorMessage(error) });
       return undefined;

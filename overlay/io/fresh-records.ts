@@ -18,10 +18,13 @@ interface Fresh {
 
 export class FreshRecords {
   readonly #key: Uint8Array;
+  readonly #refuses: (publisher: Uint8Array) => boolean;
   readonly #newest = new Map<string, Fresh>();
 
-  constructor(key: Uint8Array) {
+  /** @param refuses publishers whose records are not to be seen */
+  constructor(key: Uint8Array, refuses: (publisher: Uint8Array) => boolean = () => false) {
     this.#key = key;
+    this.#refuses = refuses;
   }
 
   /** Takes in what verifies and is news; tells whether there was any record of the key. */
@@ -36,7 +39,7 @@ export class FreshRecords {
     } catch {
       return "refused"; // a holder that sends rubbish is as good as one that has nothing
     }
-    if (!isEqualBytes(record.key, this.#key)) return "refused";
+    if (!isEqualBytes(record.key, this.#key) || this.#refuses(record.publisher)) return "refused";
     const slotId = slotIdOf(record);
     const known = this.#newest.get(slotId);
     if (known !== undefined && compareRecords(record, known.record) <= 0) return "known";
@@ -51,6 +54,13 @@ export class FreshRecords {
   /** An older version of it would be news again. */
   forget(slotId: string): void {
     this.#newest.delete(slotId);
+  }
+
+  /** Takes out what is refused by now, and gives it back. */
+  strike(): SignedRecord[] {
+    const struck = [...this.#newest].filter(([, { record }]) => this.#refuses(record.publisher));
+    for (const [slotId] of struck) this.#newest.delete(slotId);
+    return struck.map(([, { record }]) => record);
   }
 
   /** Live records, tombstones left out. */

@@ -11,6 +11,7 @@ import { fromBase32 } from "../../platform/base32.ts";
 import { HostSetPullCodec, HostSetsCodec, SignedCodec, type Signed } from "../schema/messages.ts";
 import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
+import type { ChannelTrust } from "./channel-trust.ts";
 import type { HostSetKeeper } from "./host-set-keeper.ts";
 import { CALL, NOTICE } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
@@ -26,6 +27,7 @@ export interface ExchangeParts {
   readonly neighbours: Neighbours;
   readonly subnetId: string;
   readonly overlayId: Uint8Array;
+  readonly trust: Pick<ChannelTrust, "revoked" | "isRetired" | "noteHosts">;
   readonly clock: Clock;
   readonly log: Logger;
   /** This subnet's set is another one. */
@@ -52,10 +54,10 @@ export class HostSetExchange {
 
   /** A set of whatever subnet, from whomever. */
   hear(signed: Signed, from: PeerChannel): void {
-    const { overlayId, clock, log, subnetId, keeper, book, neighbours } = this.#parts;
+    const { overlayId, clock, log, subnetId, keeper, book, neighbours, trust } = this.#parts;
     let set: HostSet;
     try {
-      set = checkHostSet(signed, overlayId, clock.wallMs());
+      set = checkHostSet(signed, overlayId, clock.wallMs(), trust.revoked());
     } catch (error) {
       log.warn("host set refused", { from: from.hostId, reason: errorMessage(error) });
       return;
@@ -64,7 +66,7 @@ export class HostSetExchange {
       if (!keeper.hearSet(set)) return;
       void this.#store(set);
     } else {
-      if (!book.consider(set)) return;
+      if (trust.isRetired(set.subnetId) || !book.consider(set)) return;
       if (set.hosts.length === 0) void neighbours.onResigned(set.subnetId);
       else {
         void this.#storePeerRecord(set);
@@ -73,6 +75,7 @@ export class HostSetExchange {
           neighbours.remember(set);
       }
     }
+    trust.noteHosts(set.hosts);
     this.#spread(set, from);
   }
 

@@ -34,6 +34,7 @@ import {
   type HostSetAction,
   type HostSetEvent,
 } from "../subnet/host-set-machine.ts";
+import type { ChannelTrust } from "./channel-trust.ts";
 import { peerIdOf, toMultiaddr } from "./nodes.ts";
 
 export interface KeeperParts {
@@ -41,6 +42,7 @@ export interface KeeperParts {
   readonly generation: number;
   readonly hostKey: KeyPair;
   readonly overlayId: Uint8Array;
+  readonly trust: Pick<ChannelTrust, "revoked">;
   membership(): Membership;
   readonly hostName: string;
   readonly ports: { readonly subnet: number; readonly host: number };
@@ -108,9 +110,9 @@ export class HostSetKeeper {
   }
 
   hearStatement(signed: Signed, hostId: string): void {
-    const { overlayId, clock, log, subnetKey } = this.#parts;
+    const { overlayId, clock, log, subnetKey, trust } = this.#parts;
     try {
-      const host = checkStatement(signed, overlayId, clock.wallMs());
+      const host = checkStatement(signed, overlayId, clock.wallMs(), trust.revoked());
       if (host.id === hostId && isEqualBytes(host.subnet, subnetKey.publicKey))
         this.#driver.feed({ type: "host-up", host });
     } catch (error) {

@@ -13,8 +13,11 @@ export interface Introduction {
   readonly claim: SubnetClaim | null;
 }
 
-/** All but the nonce, the host set and the statement, which a session adds. */
-export function introduce(given: Introduction): Omit<Hello, "nonce"> {
+/** A hello but for what the channel adds to each. */
+export type Introduced = Omit<Hello, "nonce" | "revocations">;
+
+/** All but what the channel adds itself, and the host set and statement of a session. */
+export function introduce(given: Introduction): Introduced {
   const { hostKey, clock, overlay, membership, claim } = given;
   return {
     wireMin: WIRE_VERSION_MIN,
@@ -28,4 +31,14 @@ export function introduce(given: Introduction): Omit<Hello, "nonce"> {
     claim,
     statement: null,
   };
+}
+
+/** What a host of a subnet says before it has a host set. */
+export function introduceMember(
+  parts: Pick<Introduction, "hostKey" | "clock" | "claim"> & {
+    readonly overlay: { readonly id: Uint8Array };
+    membership(): Membership;
+  },
+): Introduced {
+  return introduce({ ...parts, overlay: parts.overlay.id, membership: parts.membership() });
 }

@@ -4,8 +4,8 @@
  * Keeps what the state directory has, makes overlays and tokens, and answers `admit`. Design,
  * "Trust": who gets a certificate.
  */
-import { createHash, randomBytes } from "node:crypto";
-import { concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
+import { randomBytes } from "node:crypto";
+import { isEqualBytes } from "../../platform/bytes.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { OverlayError } from "../errors.ts";
@@ -14,19 +14,19 @@ import {
   certifyByAuthority,
   certifyByHost,
   checkMembership,
+  endOf,
+  hostsOf,
   readLeaf,
   type CertificateRequest,
+  type CheckedMembership,
 } from "../identity/certificate.ts";
-import type { Greeting } from "../identity/hello.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
+import { RevocationSet } from "../identity/revocation.ts";
+import type { Revocation, Revoked } from "../identity/revoked.ts";
 import { checkToken, createToken } from "../identity/token.ts";
 import type { AdmitRequest, Membership, OverlayInfo } from "../schema/messages.ts";
-import type { Directory } from "../types.ts";
 import type { OverlayState, StateDirectory } from "./state.ts";
-
-const TOKEN_USE_DOMAIN = "causeway-token-use\0";
-const TOKEN_USE_TTL_MIN_MS = 1_000;
-const TOKEN_USE_TTL_MAX_MS = 24 * 3_600_000;
+import { TokenLedger, type PeekingDirectory, type TokenUses } from "./token-ledger.ts";
 
 /** What the answer to a newcomer hangs on beside its request. */
 export interface AdmissionScene {
@@ -35,24 +35,20 @@ export interface AdmissionScene {
   readonly isOnLink: boolean;
   /** The subnet that open-link membership is bound to. */
   readonly subnet: Uint8Array | undefined;
-  readonly directory:
-    (Directory & { peek(key: Uint8Array): ReturnType<Directory["get"]> }) | undefined;
+  readonly directory: PeekingDirectory | undefined;
   readonly uses: TokenUses;
 }
 
-/** Which host has used a token, by the token's name; kept on disk. */
-export interface TokenUses {
-  get(token: string): Uint8Array | undefined;
-  put(token: string, host: Uint8Array): Promise<void>;
-}
-
 export class MemberState {
+  /** Every revocation that this host has heard of. */
+  readonly revocations = new RevocationSet();
   readonly #state: StateDirectory;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #isOpen: boolean;
-  /** Tokens whose use is being recorded, and by which host. */
-  readonly #spending = new Map<string, Uint8Array>();
+  readonly #tokens: TokenLedger;
+  /** Changes of the membership go one after the other, each seeing what the last one left. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   /** @param isOpen admits on this link without a token, even once the overlay is locked */
   constructor(state: StateDirectory, isOpen: boolean, clock: Clock, log: Logger) {
@@ -60,6 +56,7 @@ export class MemberState {
     this.#isOpen = isOpen;
     this.#clock = clock;
     this.#log = log;
+    this.#tokens = new TokenLedger(log);
   }
 
   get hostKey(): KeyPair {
@@ -79,8 +76,30 @@ export class MemberState {
     return Number(readLeaf(this.membership).admittedAtMs);
   }
 
+  /** When the first certificate of this host's chain ends. */
   get notAfterMs(): number {
-    return Number(readLeaf(this.membership).notAfterMs);
+    return endOf(this.membership);
+  }
+
+  /** Whether this host has the authority's key. */
+  get holdsAuthority(): boolean {
+    return this.overlay !== null && this.overlay.authoritySeed !== null;
+  }
+
+  get isExpired(): boolean {
+    return this.overlay !== null && this.notAfterMs <= this.#clock.wallMs();
+  }
+
+  get revoked(): Revoked {
+    return this.revocations.view;
+  }
+
+  /** The revocation that took this host out of its overlay; `undefined` while it is in. */
+  get removal(): Revocation | undefined {
+    if (this.overlay === null) return undefined;
+    return (
+      this.revoked.of(this.hostKey.publicKey) ?? this.revoked.refusalOf(hostsOf(this.membership))
+    );
   }
 
   /** What a newcomer or a sibling is told of the overlay. */
@@ -106,6 +125,7 @@ export class MemberState {
       isLocked: false,
       authoritySeed,
       homeSubnet: null,
+      backedUpAtMs: null,
     };
     await this.#state.saveOverlay(overlay);
     this.#log.info("overlay made", { overlay: toBase32(overlay.id), name });
@@ -113,26 +133,35 @@ export class MemberState {
   }
 
   /** Takes a membership in that another host gave. @throws {OverlayError} when it is not valid */
-  async accept(info: OverlayInfo, membership: Membership): Promise<void> {
-    const { overlay } = this;
-    const isSame = overlay !== null && isEqualBytes(overlay.id, info.overlay);
-    if (overlay !== null && !isSame && !overlay.isLone)
-      throw new OverlayError("ERR_OVERLAY_REFUSED", "this host is in another overlay for good");
-    const checked = checkMembership(membership, info.overlay, this.#clock.wallMs());
+  accept(info: OverlayInfo, membership: Membership): Promise<void> {
+    return this.#inTurn(async () => {
+      const { overlay } = this;
+      const isSame = overlay !== null && isEqualBytes(overlay.id, info.overlay);
+      if (overlay !== null && !isSame && !overlay.isLone)
+        throw new OverlayError("ERR_OVERLAY_REFUSED", "this host is in another overlay for good");
+      this.checkOwn(membership, info.overlay);
+      if (overlay !== null && !isSame) await this.#state.forgetSubnets();
+      await this.#state.saveOverlay({
+        id: info.overlay,
+        name: info.name,
+        secret: info.secret,
+        membership,
+        madeMs: Number(info.madeMs),
+        isLone: info.lone && (!isSame || overlay.isLone),
+        isLocked: info.locked || (isSame && overlay.isLocked), // it never opens again
+        authoritySeed: isSame ? overlay.authoritySeed : null,
+        homeSubnet: isSame ? overlay.homeSubnet : null,
+        backedUpAtMs: isSame ? overlay.backedUpAtMs : null,
+      });
+    });
+  }
+
+  /** @throws {OverlayError} unless it is this host's, of that overlay, and holds now */
+  checkOwn(membership: Membership, overlay: Uint8Array): CheckedMembership {
+    const checked = checkMembership(membership, overlay, this.#clock.wallMs(), this.revoked);
     if (!isEqualBytes(checked.host, this.hostKey.publicKey))
       throw new OverlayError("ERR_OVERLAY_CERTIFICATE", "the certificate is another host's");
-    if (overlay !== null && !isSame) await this.#state.forgetSubnets();
-    await this.#state.saveOverlay({
-      id: info.overlay,
-      name: info.name,
-      secret: info.secret,
-      membership,
-      madeMs: Number(info.madeMs),
-      isLone: info.lone && (!isSame || overlay.isLone),
-      isLocked: info.locked,
-      authoritySeed: isSame ? overlay.authoritySeed : null,
-      homeSubnet: isSame ? overlay.homeSubnet : null,
-    });
+    return checked;
   }
 
   /**
@@ -150,11 +179,13 @@ export class MemberState {
    * @param merged key of the subnet that this host was in until it merged; absent when in none
    */
   async settleHome(subnet: Uint8Array, merged: Uint8Array | undefined): Promise<void> {
-    const overlay = this.#required();
-    const { homeSubnet } = overlay;
-    const isMoved = homeSubnet !== null && merged !== undefined && isEqualBytes(homeSubnet, merged);
-    if (overlay.isLocked || (homeSubnet !== null && !isMoved)) return;
-    await this.#state.saveOverlay({ ...overlay, homeSubnet: subnet });
+    await this.update((overlay) => {
+      const { homeSubnet, isLocked } = overlay;
+      const isMoved =
+        homeSubnet !== null && merged !== undefined && isEqualBytes(homeSubnet, merged);
+      const isSettled = isLocked || (homeSubnet !== null && !isMoved);
+      return isSettled ? null : { ...overlay, homeSubnet: subnet };
+    });
   }
 
   /**
@@ -162,8 +193,8 @@ export class MemberState {
    * and merges with no other any more.
    */
   async goAbroad(): Promise<void> {
-    const { overlay } = this;
-    if (overlay?.isLone === true) await this.#state.saveOverlay({ ...overlay, isLone: false });
+    if (this.overlay === null) return;
+    await this.update((overlay) => (overlay.isLone ? { ...overlay, isLone: false } : null));
   }
 
   /** The subnet that this host's membership is bound to; `null` when it holds everywhere. */
@@ -172,25 +203,25 @@ export class MemberState {
     return linkSubnet.length === 0 || this.#required().authoritySeed !== null ? null : linkSubnet;
   }
 
-  /**
-   * A new membership for a host of the link whose own is bound to the subnet that it comes from.
-   *
-   * @throws {OverlayError} ERR_OVERLAY_LOCKED where the link is not open
-   */
-  renewForLink({ host, membership }: Greeting, subnet: Uint8Array): Membership | null {
-    const bound = membership?.linkSubnet ?? null;
-    if (bound === null || isEqualBytes(bound, subnet)) return null;
-    if (!this.#isOpenAt(subnet))
-      throw new OverlayError("ERR_OVERLAY_LOCKED", "that host was admitted on another link");
-    return this.#certify({ host, mayAdmit: true, linkSubnet: subnet });
+  /** The overlay is locked, by this host or on a sibling's word; it never opens again. */
+  lock(): Promise<boolean> {
+    return this.update((overlay) =>
+      overlay.isLocked && !overlay.isLone ? null : { ...overlay, isLocked: true, isLone: false },
+    );
   }
 
-  /** A sibling says that the overlay is locked; it never opens again. */
-  async lock(): Promise<boolean> {
-    const overlay = this.#required();
-    if (overlay.isLocked && !overlay.isLone) return false;
-    await this.#state.saveOverlay({ ...overlay, isLocked: true, isLone: false });
-    return true;
+  /**
+   * Changes what this host keeps of its overlay; no other change comes in between.
+   *
+   * @param change gives what is to be kept; null: as it is
+   * @returns whether there was a change
+   */
+  update(change: (overlay: OverlayState) => OverlayState | null): Promise<boolean> {
+    return this.#inTurn(async () => {
+      const next = change(this.#required());
+      if (next !== null) await this.#state.saveOverlay(next);
+      return next !== null;
+    });
   }
 
   /** A one-time token; from now on the overlay is locked. */
@@ -225,9 +256,10 @@ export class MemberState {
    */
   async admit(request: AdmitRequest, scene: AdmissionScene): Promise<Membership> {
     const overlay = this.#required();
+    this.checkNotRemoved(scene.host);
     if (request.token !== null) return this.#admitByToken(request, scene);
     const { subnet } = scene;
-    if (subnet === undefined || !this.#isOpenAt(subnet))
+    if (subnet === undefined || !this.isOpenAt(subnet))
       throw new OverlayError(
         "ERR_OVERLAY_LOCKED",
         `the overlay "${overlay.name}" is locked here; run "causeway token" on a member and start this ` +
@@ -248,11 +280,11 @@ export class MemberState {
         "ERR_OVERLAY_REFUSED",
         "that host's overlay is older; this one yields",
       );
-    return this.#certify({ host: scene.host, mayAdmit: true, linkSubnet: subnet });
+    return this.certify({ host: scene.host, mayAdmit: true, linkSubnet: subnet });
   }
 
   /** While an overlay is one link, whoever is on the link where it was made. */
-  #isOpenAt(subnet: Uint8Array): boolean {
+  isOpenAt(subnet: Uint8Array): boolean {
     const { isLocked, homeSubnet } = this.#required();
     if (this.#isOpen) return true;
     return !isLocked && homeSubnet !== null && isEqualBytes(homeSubnet, subnet);
@@ -267,39 +299,15 @@ export class MemberState {
       scene.host,
       overlay.id,
       wallMs,
+      this.revoked,
     );
-    await this.#spend(token.token, Number(token.notAfterMs) - wallMs, scene);
+    await this.#tokens.spend(token.token, Number(token.notAfterMs) - wallMs, scene);
     if (overlay.isLone) await this.lock();
-    return this.#certify({ host: scene.host, mayAdmit: token.mayAdmit, linkSubnet: null });
+    return this.certify({ host: scene.host, mayAdmit: token.mayAdmit, linkSubnet: null });
   }
 
-  /** One use: the same host may retry, another is refused, whichever host redeems. */
-  async #spend(token: Uint8Array, leftMs: number, scene: AdmissionScene): Promise<void> {
-    const key = createHash("sha256")
-      .update(concatBytes(utf8(TOKEN_USE_DOMAIN), token))
-      .digest();
-    const name = toBase32(token);
-    const { host, uses } = scene;
-    const isOther = (user: Uint8Array | undefined): boolean =>
-      user !== undefined && !isEqualBytes(user, host);
-    if (isOther(this.#spending.get(name)) || isOther(uses.get(name))) throw tokenIsUsed();
-    this.#spending.set(name, host); // so that two at once do not both find it unused
-    try {
-      const known = await scene.directory?.peek(key).catch(() => undefined);
-      if (known?.records.some((record) => isOther(record.value)) === true) throw tokenIsUsed();
-      await uses.put(name, host);
-    } finally {
-      this.#spending.delete(name);
-    }
-    const ttlMs = Math.trunc(
-      Math.min(TOKEN_USE_TTL_MAX_MS, Math.max(TOKEN_USE_TTL_MIN_MS, leftMs)),
-    );
-    scene.directory?.put(key, scene.host, { ttlMs, copies: { type: "all" } }).catch(() => {
-      this.#log.warn("a token's use is recorded at this host only", { token: name });
-    });
-  }
-
-  #certify(request: Omit<CertificateRequest, "wallMs">): Membership {
+  /** A certificate of the authority where this host has its key, else its own. */
+  certify(request: Omit<CertificateRequest, "wallMs">): Membership {
     const { authoritySeed } = this.#required();
     const full = { ...request, wallMs: this.#wallMs() };
     if (authoritySeed !== null) return certifyByAuthority(createKeyPair(authoritySeed), full);
@@ -313,6 +321,22 @@ export class MemberState {
     return mayAdmit && linkSubnet.length === 0;
   }
 
+  /** @throws {OverlayError} ERR_OVERLAY_REVOKED */
+  checkNotRemoved(host: Uint8Array): void {
+    if (this.revoked.of(host) === undefined) return;
+    throw new OverlayError(
+      "ERR_OVERLAY_REVOKED",
+      'this host was removed from the overlay for good; "causeway leave --forget" there gives it a ' +
+        "new key, with which it may join like any other",
+    );
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#turn.then(work);
+    this.#turn = turn.catch(() => {}); // the caller has the error
+    return turn;
+  }
+
   #wallMs(): number {
     return Math.trunc(this.#clock.wallMs());
   }
@@ -323,13 +347,6 @@ export class MemberState {
       throw new OverlayError("ERR_OVERLAY_NOT_JOINED", "this host is in no overlay yet");
     return overlay;
   }
-}
-
-function tokenIsUsed(): OverlayError {
-  return new OverlayError(
-    "ERR_OVERLAY_TOKEN",
-    'token refused: another host has used it; make a new one with "causeway token"',
-  );
 }
 
 /** Of two lone overlays the older stays, then that of the smaller host key. */

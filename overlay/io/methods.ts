@@ -11,6 +11,12 @@ export const CALL = {
   put: "put",
   get: "get",
   watch: "watch",
+  /** RevocationPull -> Revocations; also to a host whose membership ended, which learns why. */
+  revocations: "revocations",
+  /** Empty -> Renewal; also to a host whose membership has expired. */
+  renew: "renew",
+  /** SubnetClaim -> SubnetHandover: a later generation of the caller's subnet, signed as its maker. */
+  signClaim: "sign-claim",
 } as const;
 
 /** Notices, not answered. */
@@ -27,6 +33,12 @@ export const NOTICE = {
   interest: "interest",
   /** PutRequest: a record changed under a key that the receiver has an interest in. */
   changed: "changed",
+  /** Revocations that are news to the sender. */
+  revoked: "revoked",
+  /** PendingHost: a newcomer waits for admission at the sender. */
+  pending: "pending",
+  /** Approval: to siblings with the newcomer's membership, to the newcomer without. */
+  approved: "approved",
 } as const;
 
 export const PUT_RESULT = {

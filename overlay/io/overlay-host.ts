@@ -5,7 +5,7 @@
  * out.
  */
 import type { Libp2p } from "@libp2p/interface";
-import { errorMessage } from "../../platform/errors.ts";
+import { isEqualBytes } from "../../platform/bytes.ts";
 import { formatAddress } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import { fromBase32, toBase32 } from "../../platform/base32.ts";
@@ -15,20 +15,17 @@ import type { HeldToken } from "../identity/token.ts";
 import { hostTagOf, overlayTagOf, subnetTagOf } from "../identity/tags.ts";
 import type { LinkPeer } from "../link/types.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
-import { OverlayInfoCodec, type Hello } from "../schema/messages.ts";
 import type { JoinedVia } from "../types.ts";
-import { AdmissionDesk } from "./admission-desk.ts";
 import { approveHost } from "./approval.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { checkPort, findFreePorts } from "./free-ports.ts";
 import { Formation, type NextSubnet } from "./formation.ts";
-import { introduce } from "./introduction.ts";
+import { introduce, type Introduced } from "./introduction.ts";
 import type { LevelStore } from "./level-store.ts";
 import { nodeReach } from "./link-reach.ts";
 import type { LinkEar } from "./link-ear.ts";
 import type { Link, LinkNotice } from "./mdns-link.ts";
 import { MemberState } from "./member-state.ts";
-import { CALL, NOTICE } from "./methods.ts";
 import { createHostNode, type NodeReach } from "./nodes.ts";
 import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
@@ -36,6 +33,7 @@ import type { PeerChannel } from "./peer-channel.ts";
 import { SubnetSession } from "./session.ts";
 import type { StateDirectory } from "./state.ts";
 import { StateKeeper } from "./state-keeper.ts";
+import { Trust } from "./trust.ts";
 import { Whereabouts } from "./whereabouts.ts";
 
 const SIBLING_HEARTBEAT_MS = 1_000;
@@ -45,7 +43,6 @@ const CONFIRM_EVERY_MS = 60_000;
 const EXPIRE_EVERY_MS = 1_000;
 const MARK_TIME_EVERY_MS = 60_000;
 const AFTER_SIBLINGS_MS = 200;
-const TOKEN_META = "token-use/";
 
 export class OverlayHost {
   readonly options: OverlayOptions;
@@ -64,7 +61,7 @@ export class OverlayHost {
   readonly #state: StateDirectory;
   readonly #level: LevelStore;
   readonly #token: HeldToken | undefined;
-  readonly #admission: AdmissionDesk;
+  readonly trust: Trust;
   readonly #keeper: StateKeeper;
   readonly #where: Whereabouts;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -113,16 +110,16 @@ export class OverlayHost {
       announce: () => this.#announce(),
       onPeer: (peer) => this.#onPeer(peer),
     });
-    this.#admission = new AdmissionDesk({
+    this.trust = new Trust({
+      ...parts,
+      ...opened,
       members: this.members,
-      random: parts.random,
-      log: parts.log,
       session: () => this.session,
+      hostPool: () => this.hostPool,
+      formation: () => this.formation,
+      peers: () => this.link.peers(),
       isOnLink: (channel) => this.#where.isOnLink(channel),
-      uses: {
-        get: (token) => level.getMeta(TOKEN_META + token),
-        put: (token, host) => level.putMeta(TOKEN_META + token, host),
-      },
+      onRemoved: () => void this.#end(),
     });
   }
 
@@ -144,11 +141,6 @@ export class OverlayHost {
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  /** The overlay was locked by a token: siblings learn it at once. */
-  announceLock(): void {
-    for (const channel of this.session?.siblings.channels() ?? []) this.#tellLocked(channel);
   }
 
   /** Hands over, says goodbye, keeps keys and state. */
@@ -193,9 +185,10 @@ export class OverlayHost {
         overlay: () => members.overlay?.id,
         introduce: () => this.#introduce(),
         subnetKey: () => this.session?.key,
+        trust: this.trust,
         approve: (channel) => approveHost(channel),
-        onCall: (channel, method, body) => this.#onCall(channel, method, body),
-        onNotice: (channel, method, body) => this.#onNotice(channel, method, body),
+        onCall: async (channel, method, body) => this.joined().onSiblingCall(channel, method, body),
+        onNotice: (channel, method, body) => this.session?.onSiblingNotice(channel, method, body),
         heartbeatMs: SIBLING_HEARTBEAT_MS,
         silenceMaxMs: SIBLING_SILENCE_MS,
       },
@@ -216,6 +209,7 @@ export class OverlayHost {
       fingerprint: (waitMs) => this.link.fingerprint(waitMs),
       isSure: () => this.#where.isSure(),
       session: () => this.session,
+      renew: () => this.trust.renewal.check(),
       enter: (next) => this.#enter(next),
     });
     ear.listen({
@@ -223,7 +217,9 @@ export class OverlayHost {
       onQuestion: (label) => this.#holds(label),
     });
     this.#startTimers();
-    await this.#where.look();
+    this.trust.renewal.start();
+    if (this.members.removal === undefined) await this.#where.look();
+    else await this.#end();
   }
 
   #startTimers(): void {
@@ -239,6 +235,7 @@ export class OverlayHost {
   async #close(): Promise<void> {
     this.#keeper.stop();
     this.#where.stop();
+    this.trust.stop();
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.allSettled([this.link.close(), this.hostPool?.close()]);
     await Promise.allSettled([this.hostNode?.stop()]);
@@ -299,7 +296,7 @@ export class OverlayHost {
   }
 
   // ---- other hosts, over the host node
-  #introduce(): Omit<Hello, "nonce"> {
+  #introduce(): Introduced {
     if (this.session !== undefined) return this.session.introduce();
     const { hostKey, parts, members } = this;
     const { id: overlay, membership = null } = members.overlay ?? {};
@@ -310,42 +307,18 @@ export class OverlayHost {
     if (!channel.isMember) return;
     const offsetMs = Number(channel.peerHello.wallMs) - this.parts.clock.wallMs();
     this.clockOffsets.set(channel.hostId, offsetMs);
-    const isSibling = this.session !== undefined && channel.subnetId === this.session.subnetId;
     this.session?.onSiblingOpen(channel);
-    // It may have slept when the overlay was locked.
-    if (isSibling && this.members.overlay?.isLocked === true) this.#tellLocked(channel);
-  }
-
-  #tellLocked(channel: PeerChannel): void {
-    channel.notify(NOTICE.locked, OverlayInfoCodec.encode(this.members.info));
-  }
-
-  async #onCall(channel: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array> {
-    if (method === CALL.admit) {
-      const before = this.members.overlay?.isLocked;
-      const answer = await this.#admission.admit(channel, body);
-      if (before !== this.members.overlay?.isLocked) this.announceLock();
-      return answer;
-    }
-    if (method === CALL.adopt) return this.#admission.adopt(channel);
-    return this.joined().onSiblingCall(channel, method, body);
-  }
-
-  #onNotice(channel: PeerChannel, method: string, body: Uint8Array): void {
-    if (method !== NOTICE.locked) return this.session?.onSiblingNotice(channel, method, body);
-    const isSibling = channel.subnetId === this.session?.subnetId;
-    if (isSibling && OverlayInfoCodec.decode(body).locked)
-      this.members.lock().catch((error: unknown) => {
-        this.parts.log.warn("lock not saved", { reason: errorMessage(error) });
-      });
   }
 
   // ---- the subnet
   async #enter(next: NextSubnet): Promise<void> {
     const { key, claim, hostSet, contacts, version } = next;
     const { options, parts, hostKey, members, records, hostPool } = this;
-    const merged = this.session?.key.publicKey;
-    await this.session?.close();
+    const former = this.session;
+    const merged = former?.key.publicKey;
+    // The same subnet under its next key.
+    const isNext = merged !== undefined && isEqualBytes(claim.predecessor, merged);
+    await former?.close(isNext ? "retired" : "done");
     this.session = undefined;
     const fingerprint = this.link.fingerprint();
     // Hellos of before do not hold for this subnet.
@@ -364,6 +337,7 @@ export class OverlayHost {
       hostName: options.hostName,
       replicas: options.replicas,
       allowsWan: options.allowsWan,
+      trust: this.trust,
       clock: parts.clock,
       random: parts.random,
       log: parts.log,
@@ -378,7 +352,7 @@ export class OverlayHost {
     // Who dialled in between heard of no subnet, and is to hear a hello with one.
     for (const channel of hostPool.channels)
       channel.cut("ERR_OVERLAY_UNREACHABLE", "it has a subnet now");
-    this.joinedVia = merged ? "merged" : next.via;
+    if (!isNext) this.joinedVia = merged ? "merged" : next.via;
     parts.log.info("in a subnet", { subnet: key.id, via: this.joinedVia });
     this.#announce();
     for (const set of contacts.filter(({ subnetId }) => subnetId !== session.subnetId)) {
@@ -386,6 +360,7 @@ export class OverlayHost {
       session.neighbours.remember(set);
     }
     // Siblings first where there are any: they wait for this host, the others do not.
+    this.trust.onSession();
     session.maintainSoon(hostSet === undefined ? 0 : AFTER_SIBLINGS_MS);
     session.mover.pushSoon(merged || this.joinedVia === "resumed" ? "all" : "owned");
     const home = this.#where.settle(session, next, await fingerprint);
@@ -393,7 +368,18 @@ export class OverlayHost {
     await this.#keeper.saveSubnet({ seed: key.seed, claim, version, lastSet: null, ...home });
   }
 
+  /** This host was removed from the overlay: it says no more, and waits for its administrator. */
+  async #end(): Promise<void> {
+    await this.formation.stop();
+    this.formation.trouble = this.trust.removalText;
+    await this.session?.close();
+    this.session = undefined;
+    this.#announce();
+    this.#onSessionChange();
+  }
+
   #onSessionChange(): void {
+    this.trust.onSession();
     this.#keeper.saveSoon();
     for (const listener of this.#listeners) listener();
   }

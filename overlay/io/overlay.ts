@@ -4,6 +4,7 @@ import { createSystemClock } from "../../platform/io/system-clock.ts";
 import { limitWarnings } from "../../platform/limited-log.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
+import type { PendingHost } from "../identity/pending-hosts.ts";
 import type { SetHost } from "../subnet/host-set.ts";
 import type {
   Directory,
@@ -13,6 +14,8 @@ import type {
   HostView,
   Overlay,
   OverlayStatus,
+  PendingHostView,
+  RevocationResult,
   Subnet,
   SubnetEvent,
   SubnetView,
@@ -33,6 +36,9 @@ import { OverlayError } from "../errors.ts";
 
 /** Between two looks whether there is a subnet again, for watches. */
 const SESSION_POLL_MS = 100;
+/** How long a call waits for the next subnet, and how many changes of it one call goes through. */
+const SESSION_WAIT_MS = 4_000;
+const SESSION_CHANGES_MAX = 2;
 
 /**
  * Starts this host's part of the overlay; resolves as soon as it runs, its health first `joining`.
@@ -94,10 +100,10 @@ class RunningOverlay implements Overlay {
     this.#host = host;
     // Each call goes to the subnet that the host is in by then.
     this.directory = {
-      put: async (...given) => host.joined().directory.put(...given),
-      get: async (...given) => host.joined().directory.get(...given),
+      put: (...given) => this.#inSession(({ directory }) => directory.put(...given)),
+      get: (...given) => this.#inSession(({ directory }) => directory.get(...given)),
       watch: (...given) => this.#watch(...given),
-      remove: async (...given) => host.joined().directory.remove(...given),
+      remove: (...given) => this.#inSession(({ directory }) => directory.remove(...given)),
     };
     this.subnet = this.#createSubnet();
     this.streams = new OverlayHostStreams({
@@ -169,22 +175,47 @@ class RunningOverlay implements Overlay {
     readonly ttlMs: number;
   }): Promise<string> {
     this.#host.joined(); // a token names addresses at which somebody answers
-    this.#checkMayAdmit();
+    this.#checkMayAdmit("make the token");
     const contacts = this.#host.contactAddresses();
     const token = await this.#host.members.createToken({ ...options, contacts });
-    this.#host.announceLock();
+    this.#host.trust.announceLock();
     return token;
   }
 
-  /** @throws {OverlayError} that names a host of the link where a token can be made */
-  #checkMayAdmit(): void {
+  pendingHosts(): readonly PendingHostView[] {
+    const nowMs = this.#host.parts.clock.monotonicMs();
+    return this.#host.trust.admission.pending().map((host) => toPendingView(host, nowMs));
+  }
+
+  async admit(
+    host: string,
+    { mayAdmit }: { readonly mayAdmit: boolean },
+  ): Promise<PendingHostView> {
+    this.#host.joined();
+    this.#checkMayAdmit(`run "causeway admit ${host}"`);
+    const admitted = await this.#host.trust.admission.approve(host, mayAdmit);
+    this.#host.trust.announceLock();
+    return toPendingView(admitted, this.#host.parts.clock.monotonicMs());
+  }
+
+  async revoke(
+    host: string,
+    { keepsAdmitted }: { readonly keepsAdmitted: boolean },
+  ): Promise<RevocationResult> {
+    this.#host.joined();
+    this.#checkMayAdmit(`run "causeway revoke ${host}"`);
+    return this.#host.trust.revoke(host, keepsAdmitted);
+  }
+
+  /** @throws {OverlayError} that names a host of the link where that can be done */
+  #checkMayAdmit(advice: string): void {
     const { members, session } = this.#host;
     if (members.mayAdmit) return;
     const able = (session?.hosts ?? []).filter((host) => host.mayAdmit).map((host) => host.name);
     const where = able.length > 0 ? able.join(" or ") : "a host that joined with a token";
     throw new OverlayError(
       "ERR_OVERLAY_CERTIFICATE",
-      `this host was let in for this link or without leave to admit; make the token on ${where}`,
+      `this host was let in for this link or without leave to admit; ${advice} on ${where}`,
     );
   }
 
@@ -199,7 +230,9 @@ class RunningOverlay implements Overlay {
   /** Goes on in the next subnet when this host changes its own; each change is told once. */
   async *#watch(key: Uint8Array, signal: AbortSignal): AsyncGenerator<WatchEvent> {
     const ending = AbortSignal.any([signal, this.#stopping.signal]);
-    const feed = new WatchFeed(key);
+    const { records, trust } = this.#host;
+    const feed = new WatchFeed(key, (publisher) => records.refuses(publisher));
+    const stopListening = trust.onRevoked(() => feed.strike());
     try {
       let session: SubnetSession | undefined = this.#host.joined();
       while (session !== undefined) {
@@ -207,8 +240,33 @@ class RunningOverlay implements Overlay {
         session = await this.#sessionAfter(session, ending);
       }
     } finally {
+      stopListening();
       feed.stop();
     }
+  }
+
+  /** In the present subnet, or in the next one when this host is just changing it. */
+  async #inSession<T>(work: (session: SubnetSession) => Promise<T>): Promise<T> {
+    for (let changes = 0; ; changes++) {
+      const session = await this.#sessionSoon();
+      try {
+        return await work(session);
+      } catch (error) {
+        if (this.#host.session === session || changes >= SESSION_CHANGES_MAX) throw error;
+      }
+    }
+  }
+
+  /** @throws {OverlayError} ERR_OVERLAY_NOT_JOINED with the reason */
+  async #sessionSoon(): Promise<SubnetSession> {
+    const host = this.#host;
+    const isBetween = (): boolean => host.session === undefined && host.joinedVia !== null;
+    const { signal } = this.#stopping;
+    for (let waitedMs = 0; isBetween() && waitedMs < SESSION_WAIT_MS; waitedMs += SESSION_POLL_MS) {
+      if (signal.aborted || host.members.removal !== undefined) break;
+      await sleep(SESSION_POLL_MS, undefined, { signal }).catch(() => {}); // the loop sees an abort
+    }
+    return host.joined();
   }
 
   /** The session of the next subnet, once there is one; `undefined` when `signal` aborts first. */
@@ -225,7 +283,8 @@ class RunningOverlay implements Overlay {
   }
 
   #health(): Health {
-    const { session } = this.#host;
+    const { session, members } = this.#host;
+    if (members.removal !== undefined) return "pending";
     if (session === undefined) return this.#host.formation.isPending ? "pending" : "joining";
     const { neighbours } = session;
     if (neighbours.isReaching || !this.#host.options.allowsWan) return "healthy";
@@ -272,6 +331,11 @@ class RunningOverlay implements Overlay {
       },
     };
   }
+}
+
+function toPendingView(host: PendingHost, nowMs: number): PendingHostView {
+  const { id, name, address, sinceMs } = host;
+  return { id, name, address, waitingMs: Math.round(nowMs - sinceMs) };
 }
 
 function toHostView(host: SetHost, selfId: string): HostView {

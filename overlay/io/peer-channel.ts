@@ -31,7 +31,8 @@ import {
 } from "../schema/messages.ts";
 import { MESSAGE_BYTES_MAX } from "../schema/codec.ts";
 import { FrameStream } from "./frame-stream.ts";
-import { CALL } from "./methods.ts";
+import { CALL, NOTICE } from "./methods.ts";
+import type { Revoked } from "../identity/revoked.ts";
 
 export const PEER_PROTOCOL = "/causeway/peer/1";
 const HELLO_TIMEOUT_MS = 5_000;
@@ -48,6 +49,8 @@ export interface ChannelContext {
   readonly ownPeerId: string;
   /** Own overlay; `undefined` before admission. */
   overlay(): Uint8Array | undefined;
+  /** Who has been removed from it. */
+  revoked(): Revoked;
   /** A fresh hello, nonce included. */
   hello(): Hello;
   /** Key of the subnet that hellos name at present. */
@@ -235,7 +238,8 @@ export class PeerChannel {
     else if (frame.request) void this.#answer(frame.request);
     else if (frame.response) this.#settle(frame.response);
     else if (frame.notice) {
-      if (this.isMember) this.#context.onNotice(this, frame.notice.method, frame.notice.body);
+      if (this.isMember || frame.notice.method === NOTICE.approved)
+        this.#context.onNotice(this, frame.notice.method, frame.notice.body);
     } else if (frame.ping !== undefined) this.#send({ pong: frame.ping });
     // pong: being heard is all that it says; anything else is of a later version
   }
@@ -246,6 +250,7 @@ export class PeerChannel {
         frame.hello,
         this.#context.overlay(),
         this.#context.clock.wallMs(),
+        this.#context.revoked(),
       );
       this.peerHello = frame.hello;
       this.#prove(this.#ends());
@@ -291,8 +296,7 @@ export class PeerChannel {
 
   async #answer(request: Request): Promise<void> {
     const { id, method, body } = request;
-    const mayAsk = method === CALL.admit || (method === CALL.adopt && this.#isKnown);
-    if (!this.isMember && !mayAsk) {
+    if (!this.isMember && !this.#mayAsk(method)) {
       const reason = "only a member may ask that";
       this.#context.onRefused(this, "ERR_OVERLAY_REFUSED", `${method.slice(0, 40)}: ${reason}`);
       return this.#refuse(id, "ERR_OVERLAY_REFUSED", reason);
@@ -312,6 +316,15 @@ export class PeerChannel {
     } finally {
       this.#inboundCalls--;
     }
+  }
+
+  /** What is answered to who is no member, or none in this subnet. */
+  #mayAsk(method: string): boolean {
+    const { former } = this.greeting;
+    if (method === CALL.admit) return true;
+    if (method === CALL.adopt) return this.#isKnown;
+    if (method === CALL.revocations) return this.#isKnown || former !== undefined;
+    return method === CALL.renew && (this.#isKnown || former?.why === "expired");
   }
 
   #refuse(id: number, errorCode: string, reason: string): void {

@@ -14,7 +14,6 @@ import type { DurableRecords } from "../records/durable-records.ts";
 import {
   InterestNoticeCodec,
   SignedCodec,
-  type Hello,
   type Membership,
   type SubnetClaim,
 } from "../schema/messages.ts";
@@ -23,11 +22,12 @@ import { STATEMENT_GOOD_FOR_MS } from "../subnet/host-set-machine.ts";
 import { SubnetBook } from "../subnet/subnet-book.ts";
 import { approveNeighbour } from "./approval.ts";
 import { ChannelPool } from "./channel-pool.ts";
+import type { ChannelTrust } from "./channel-trust.ts";
 import { Custodian } from "./custodian.ts";
 import { OverlayDirectory } from "./directory.ts";
 import { HostSetExchange } from "./host-set-exchange.ts";
 import { HostSetKeeper } from "./host-set-keeper.ts";
-import { introduce } from "./introduction.ts";
+import { introduceMember, type Introduced } from "./introduction.ts";
 import { KadRouting } from "./kad-routing.ts";
 import { CALL, NOTICE } from "./methods.ts";
 import { Neighbours } from "./neighbours.ts";
@@ -60,6 +60,7 @@ export interface SessionParts {
   readonly hostName: string;
   readonly replicas: number;
   readonly allowsWan: boolean;
+  readonly trust: ChannelTrust;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
@@ -119,8 +120,9 @@ export class SubnetSession {
         hostKey: parts.hostKey,
         overlay: () => parts.overlay.id,
         subnetKey: () => parts.subnetKey,
-        introduce: () => door.session?.introduce() ?? bareHello(parts),
-        approve: (channel) => approveNeighbour(channel, parts.subnetKey.publicKey),
+        introduce: () => door.session?.introduce() ?? introduceMember(parts),
+        trust: parts.trust,
+        approve: (channel) => approveNeighbour(channel, parts.subnetKey.publicKey, parts.trust),
         onCall: async (channel, method, body) =>
           (await ready.promise).onNeighbourCall(channel, method, body),
         onNotice: (channel, method, body) => door.session?.onNeighbourNotice(channel, method, body),
@@ -178,6 +180,7 @@ export class SubnetSession {
       neighbours: this.neighbours,
       subnetId,
       overlayId: parts.overlay.id,
+      trust: parts.trust,
       clock,
       log,
       onOwnSet: () => {
@@ -224,9 +227,9 @@ export class SubnetSession {
     return this.#keeper.announcedAddresses();
   }
 
-  introduce(): Omit<Hello, "nonce"> {
+  introduce(): Introduced {
     return {
-      ...bareHello(this.#parts),
+      ...introduceMember(this.#parts),
       hostSet: this.#keeper.set?.signed ?? null,
       statement: this.#keeper.ownHost().signed,
     };
@@ -295,10 +298,11 @@ export class SubnetSession {
     await this.close();
   }
 
-  /** @param isElsewhere in silence: this host is on another link */
-  async close(isElsewhere = false): Promise<void> {
+  /** @param how in silence when on another link; a key that has a successor is taken back */
+  async close(how: "done" | "elsewhere" | "retired" = "done"): Promise<void> {
+    if (how === "retired") await this.#keeper.resignSubnet();
     this.#isClosed = true;
-    if (isElsewhere) this.#pool.abandon("this host is on another link");
+    if (how === "elsewhere") this.#pool.abandon("this host is on another link");
     this.#watcher.stop();
     this.mover.stop();
     this.routing.stop();
@@ -392,9 +396,4 @@ export class SubnetSession {
     const ids = this.siblings.channels().map((channel) => channel.hostId);
     return ids.filter((id) => tags.includes(hostTagOf(id)));
   }
-}
-
-function bareHello(parts: SessionParts): Omit<Hello, "nonce"> {
-  const { hostKey, clock, claim, overlay } = parts;
-  return introduce({ hostKey, clock, claim, overlay: overlay.id, membership: parts.membership() });
 }

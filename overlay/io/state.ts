@@ -12,6 +12,7 @@ import { fromHex, isEqualBytes, toHex } from "../../platform/bytes.ts";
 import { OverlayError } from "../errors.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
 import { rememberSubnet } from "../subnet/stored-subnets.ts";
+import { createCodec } from "../schema/codec.ts";
 import {
   HostSetBodyCodec,
   HostSetsCodec,
@@ -19,6 +20,7 @@ import {
   SignedCodec,
   SubnetClaimCodec,
   type Membership,
+  type Revocations,
   type Signed,
   type SubnetClaim,
 } from "../schema/messages.ts";
@@ -31,7 +33,11 @@ const FILES = {
   subnet: "subnet.json",
   former: "former-subnets.json",
   contacts: "contacts.bin",
+  revocations: "revocations.bin",
 } as const;
+
+/** As many revocations as a host keeps, each as large as may be. */
+const RevocationFileCodec = createCodec<Revocations>("Revocations", 64 * 2 ** 20);
 
 /** Directory of the record store inside the state directory. */
 export const RECORDS_DIRECTORY = "records";
@@ -50,6 +56,8 @@ export interface OverlayState {
   readonly authoritySeed: Uint8Array | null;
   /** The subnet where an unlocked overlay takes newcomers in. */
   readonly homeSubnet: Uint8Array | null;
+  /** Wall clock of the last backup of the authority's key; null: none was made. */
+  readonly backedUpAtMs: number | null;
 }
 
 export interface SubnetState {
@@ -72,6 +80,7 @@ export class StateDirectory {
   /** Subnets of other links that this host was in, newest first. */
   former: readonly SubnetState[];
   contacts: readonly Signed[];
+  revocations: readonly Signed[];
   /** Writes go one after the other, or two would share a temporary file. */
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -82,6 +91,7 @@ export class StateDirectory {
     this.subnet = null;
     this.former = [];
     this.contacts = [];
+    this.revocations = [];
   }
 
   /** @throws {OverlayError} ERR_OVERLAY_STORAGE naming the file and what to do */
@@ -96,6 +106,7 @@ export class StateDirectory {
     // These are found out again; a start is never refused over them.
     state.former = (await readState(path, FILES.former, parseFormer).catch(() => [])) ?? [];
     state.contacts = (await readState(path, FILES.contacts, parseContacts).catch(() => [])) ?? [];
+    state.revocations = (await readState(path, FILES.revocations, parseRevocations)) ?? [];
     return state;
   }
 
@@ -145,14 +156,22 @@ export class StateDirectory {
     this.contacts = sets;
   }
 
+  async saveRevocations(items: readonly Signed[]): Promise<void> {
+    const bytes = RevocationFileCodec.encode({ items: [...items], isMore: false });
+    await this.#write(FILES.revocations, bytes);
+    this.revocations = items;
+  }
+
   /** Membership, subnet and contacts go; the host key stays, so that the host keeps its id. */
   async resign(): Promise<void> {
-    for (const file of [FILES.overlay, FILES.subnet, FILES.former, FILES.contacts])
+    const { overlay, subnet, former, contacts, revocations } = FILES;
+    for (const file of [overlay, subnet, former, contacts, revocations])
       await rm(join(this.path, file), { force: true });
     this.overlay = null;
     this.subnet = null;
     this.former = [];
     this.contacts = [];
+    this.revocations = [];
   }
 
   #write(file: string, data: string | Uint8Array): Promise<void> {
@@ -276,6 +295,7 @@ function formatOverlay(overlay: OverlayState): string {
     isLocked: overlay.isLocked,
     authoritySeed: overlay.authoritySeed === null ? null : toHex(overlay.authoritySeed),
     homeSubnet: overlay.homeSubnet === null ? null : toHex(overlay.homeSubnet),
+    backedUpAtMs: overlay.backedUpAtMs,
   });
 }
 
@@ -291,6 +311,7 @@ function parseOverlay(bytes: Buffer): OverlayState {
     isLocked: json.isLocked === true,
     authoritySeed: typeof json.authoritySeed === "string" ? fromHex(json.authoritySeed) : null,
     homeSubnet: typeof json.homeSubnet === "string" ? fromHex(json.homeSubnet) : null,
+    backedUpAtMs: typeof json.backedUpAtMs === "number" ? json.backedUpAtMs : null,
   };
 }
 
@@ -331,6 +352,10 @@ function toSubnet(json: Json): SubnetState {
 
 function parseContacts(bytes: Buffer): readonly Signed[] {
   return HostSetsCodec.decode(bytes).sets;
+}
+
+function parseRevocations(bytes: Buffer): readonly Signed[] {
+  return RevocationFileCodec.decode(bytes).items;
 }
 
 function formatJson(value: Json): string {

@@ -18,11 +18,27 @@ export class WatchFeed {
   readonly #fresh: FreshRecords;
   readonly #queue = new EventQueue<WatchEvent>();
   readonly #ends = new Map<string, NodeJS.Timeout>();
+  /** Slots whose record has expired. */
+  readonly #over = new Set<string>();
   #isStopped = false;
 
-  constructor(key: Uint8Array) {
+  /** @param refuses publishers whose records are not to be seen */
+  constructor(key: Uint8Array, refuses?: (publisher: Uint8Array) => boolean) {
     this.key = key;
-    this.#fresh = new FreshRecords(key);
+    this.#fresh = new FreshRecords(key, refuses);
+  }
+
+  /** A publisher was removed: its records are gone. */
+  strike(): void {
+    for (const record of this.#fresh.strike()) {
+      const slotId = slotIdOf(record);
+      const { key, publisher, slot, version, isRemoved } = record;
+      const isOver = !this.#ends.has(slotId) || isRemoved || this.#over.has(slotId);
+      clearTimeout(this.#ends.get(slotId));
+      this.#ends.delete(slotId);
+      this.#over.delete(slotId);
+      if (!isOver) this.#queue.push({ type: "remove", key, publisher, slot, version });
+    }
   }
 
   /** Yields until `signal` aborts; what is left waits for the next reading. */
@@ -47,10 +63,13 @@ export class WatchFeed {
     const remainingMs = Math.min(item.remainingMs, record.lifetimeMs);
     if (isRemoved) this.#queue.push({ type: "remove", key, publisher, slot, version });
     else this.#queue.push({ type: "put", record: toRecordView(record, remainingMs) });
+    this.#over.delete(slotId);
     this.#after(slotId, remainingMs + ROUNDING_MS, () => {
+      this.#over.add(slotId);
       if (!isRemoved) this.#queue.push({ type: "expire", key, publisher, slot, version });
       this.#after(slotId, KNOWN_AFTER_MS, () => {
         this.#ends.delete(slotId);
+        this.#over.delete(slotId);
         this.#fresh.forget(slotId);
       });
     });

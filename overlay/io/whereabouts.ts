@@ -132,7 +132,7 @@ export class Whereabouts {
     host.session = undefined;
     if (session?.hostSet !== undefined) this.#former.leave(session.hostSet);
     host.hostPool.abandon("this host is on another link");
-    await session?.close(true);
+    await session?.close("elsewhere");
     if (isElsewhere) await host.members.goAbroad().catch(() => {}); // tried again with the next
     host.link.renew();
     await this.look(isElsewhere ? (session?.key.publicKey ?? null) : null);

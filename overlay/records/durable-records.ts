@@ -25,6 +25,8 @@ export interface RecordPersistence {
 export class DurableRecords {
   /** To read from; what changes it goes through here. */
   readonly store: RecordStore;
+  /** Whose records are not taken: publishers that were removed from the overlay. */
+  refuses: (publisher: Uint8Array) => boolean = () => false;
   readonly #persistence: RecordPersistence;
   readonly #onCleaningFailed: (error: unknown) => void;
   /** Settles when the last put of the slot has. */
@@ -74,6 +76,16 @@ export class DurableRecords {
     this.#clean([...slotIds].flatMap((slotId) => this.store.forget(slotId, nowMs)));
   }
 
+  /** Drops what is kept of publishers that are refused by now. */
+  dropRefused(nowMs: number): void {
+    const refused = [...this.store.all()].filter(({ record }) => this.refuses(record.publisher));
+    if (refused.length > 0)
+      this.forget(
+        refused.map(({ slotId }) => slotId),
+        nowMs,
+      );
+  }
+
   /** Turns copies into owned records, or back. */
   setOwned(slotIds: Iterable<string>, isOwned: boolean): void {
     this.#clean([...slotIds].flatMap((slotId) => this.store.setOwned(slotId, isOwned)));
@@ -85,6 +97,7 @@ export class DurableRecords {
   }
 
   async #acceptNow(offer: RecordOffer, nowMs: number): Promise<AcceptResult> {
+    if (this.refuses(offer.record.publisher)) return { type: "refused" };
     const verdict = this.store.prepare(offer, nowMs);
     if (verdict.type !== "claim") return verdict;
     try {

@@ -79,7 +79,9 @@ export type Refusal =
   /** `floor`: a put must be newer than this version. */
   | { readonly type: "stale"; readonly floor: bigint }
   | { readonly type: "quota"; readonly quota: QuotaName }
-  | { readonly type: "expired" };
+  | { readonly type: "expired" }
+  /** Its publisher was removed from the overlay. */
+  | { readonly type: "refused" };
 
 /** Room taken and a verdict fixed for one put, until `commit` or `abort`. */
 export interface Claim {

@@ -49,6 +49,7 @@ export interface Hello {
   wallMs: bigint;
   claim: SubnetClaim | null;
   statement: Signed | null;
+  revocations: Uint8Array;
 }
 
 export interface Proof {
@@ -96,6 +97,7 @@ export interface AdmitRequest {
   tokenSignature: Uint8Array;
   wantsSubnet: boolean;
   loneMadeMs: bigint;
+  name: string;
 }
 
 export interface OverlayInfo {
@@ -122,6 +124,9 @@ export interface SubnetClaim {
   makerAdmittedMs: bigint;
   subnetSignature: Uint8Array;
   makerSignature: Uint8Array;
+  makerMembership: Membership | null;
+  predecessor: Uint8Array;
+  predecessorSignature: Uint8Array;
 }
 
 export interface SubnetHandover {
@@ -130,6 +135,40 @@ export interface SubnetHandover {
   hostSet: Signed | null;
   overlay: OverlayInfo | null;
   contacts: Signed[];
+  membership: Membership | null;
+}
+
+export interface RevocationBody {
+  overlay: Uint8Array;
+  host: Uint8Array;
+  issuer: Uint8Array;
+  revokedAtMs: bigint;
+  issuerMembership: Membership | null;
+  kept: Uint8Array[];
+}
+
+export interface RevocationPull {
+  known: Uint8Array;
+}
+
+export interface Revocations {
+  items: Signed[];
+  isMore: boolean;
+}
+
+export interface Approval {
+  host: Uint8Array;
+  membership: Membership | null;
+}
+
+export interface PendingHost {
+  host: Uint8Array;
+  name: string;
+  address: string;
+  waitingMs: number;
+}
+
+export interface Renewal {
   membership: Membership | null;
 }
 
@@ -219,8 +258,14 @@ export const TokenCodec = createCodec<Token>("Token", 12 * KIB);
 export const FrameCodec = createCodec<Frame>("Frame");
 export const AdmitRequestCodec = createCodec<AdmitRequest>("AdmitRequest", 16 * KIB);
 export const AdmitResponseCodec = createCodec<AdmitResponse>("AdmitResponse");
-export const SubnetClaimCodec = createCodec<SubnetClaim>("SubnetClaim", KIB);
+export const SubnetClaimCodec = createCodec<SubnetClaim>("SubnetClaim", 6 * KIB);
 export const SubnetHandoverCodec = createCodec<SubnetHandover>("SubnetHandover");
+export const RevocationBodyCodec = createCodec<RevocationBody>("RevocationBody", 16 * KIB);
+export const RevocationPullCodec = createCodec<RevocationPull>("RevocationPull", 72 * KIB);
+export const RevocationsCodec = createCodec<Revocations>("Revocations");
+export const ApprovalCodec = createCodec<Approval>("Approval", 8 * KIB);
+export const PendingHostCodec = createCodec<PendingHost>("PendingHost", KIB);
+export const RenewalCodec = createCodec<Renewal>("Renewal", 6 * KIB);
 export const HostStatementCodec = createCodec<HostStatement>("HostStatement", 8 * KIB);
 export const HostSetBodyCodec = createCodec<HostSetBody>("HostSetBody", 64 * KIB);
 export const HostSetsCodec = createCodec<HostSets>("HostSets");

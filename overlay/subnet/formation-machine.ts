@@ -40,6 +40,8 @@ export type FormationEvent =
   /** The token was redeemed somewhere; this host is a member now. */
   | { readonly type: "redeemed" }
   | { readonly type: "redeem-failed"; readonly isFinal: boolean }
+  /** A host of the link says that this one was let in: ask again. */
+  | { readonly type: "approved" }
   /** A subnet was joined, made or resumed. */
   | { readonly type: "settled"; readonly subnetTag: string; readonly overlayTag: string }
   /** A step could not be done on this host, such as a full disk; it is tried again. */
@@ -81,6 +83,8 @@ export interface FormationOptions {
 const REDEEM_RETRY_MS = 1_000;
 const REDEEM_RETRY_MAX_MS = 30_000;
 const PENDING_RETRY_MS = 15_000;
+/** A refused token is tried again this often: what refused it may have been mended. */
+const REFUSED_RETRY_MS = 5 * 60_000;
 const STEP_RETRY_MS = 5_000;
 /** A neighbour that stays another subnet, as one of a foreign overlay does, is met ever more rarely. */
 const MEET_RETRY_MS = 3_000;
@@ -113,6 +117,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   readonly #failures = new Map<string, { failure: JoinFailure; count: number }>();
   readonly #met = new Map<string, { readonly nextAtMs: number; readonly delayMs: number }>();
   #redeemRetryMs = REDEEM_RETRY_MS;
+  #refusedAtMs = -Infinity;
   #subnetTag = "";
   /** What may be resumed; `null` once it is known to live elsewhere. */
   #stay: StoredStay | null;
@@ -138,9 +143,13 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
 
   step(event: FormationEvent | Tick, nowMs: number): readonly FormationAction[] {
     switch (event.type) {
-      case "start":
       case "link-changed":
+        this.#failures.clear(); // of another link, or of before
         return this.#becomeListening(nowMs);
+      case "start":
+        return this.#becomeListening(nowMs);
+      case "approved":
+        return this.#state === "pending" ? this.#retryPending(nowMs) : [];
       case "peer":
         if (this.#peers.get(event.peer.tag)?.subnetTag !== event.peer.subnetTag)
           this.#met.delete(event.peer.tag);
@@ -304,14 +313,20 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
       case "waiting":
         return this.#becomeRedeeming();
       case "pending":
-        this.#failures.clear();
-        this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
-        return this.#joinNext(nowMs);
+        return this.#retryPending(nowMs);
       case "member":
         return this.#meetAll(nowMs);
       default:
         return [];
     }
+  }
+
+  #retryPending(nowMs: number): readonly FormationAction[] {
+    this.#failures.clear();
+    this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
+    const join = this.#joinNext(nowMs);
+    const isTokenDue = this.#hasToken && nowMs >= this.#refusedAtMs + REFUSED_RETRY_MS;
+    return join.length === 0 && isTokenDue ? this.#becomeRedeeming() : join;
   }
 
   /** Nobody on the link takes us in. */
@@ -352,7 +367,10 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
 
   #onRedeemFailed(isFinal: boolean, nowMs: number): readonly FormationAction[] {
     if (this.#state !== "redeeming") return [];
-    if (isFinal) return this.#becomePending(nowMs);
+    if (isFinal) {
+      this.#refusedAtMs = nowMs;
+      return this.#becomePending(nowMs);
+    }
     this.#state = "waiting";
     this.#wakeAtMs = nowMs + this.#redeemRetryMs;
     this.#redeemRetryMs = Math.min(REDEEM_RETRY_MAX_MS, this.#redeemRetryMs * 2);

@@ -12,11 +12,13 @@ import { OverlayError } from "../errors.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import { checkMembership } from "../identity/certificate.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
+import { NOBODY_REVOKED, type Revoked } from "../identity/revoked.ts";
 import {
   HostSetBodyCodec,
   HostStatementCodec,
   type HostSetBody,
   type HostStatement,
+  type Membership,
   type Signed,
 } from "../schema/messages.ts";
 
@@ -67,14 +69,16 @@ export function signStatement(host: KeyPair, statement: HostStatement): Signed {
 export function checkStatement(
   signed: Signed,
   overlay: Uint8Array,
-  wallMs: number,
+  wallMs: number | null,
+  revoked: Revoked = NOBODY_REVOKED,
 ): SetHost & {
   readonly subnet: Uint8Array;
 } {
   const statement = HostStatementCodec.decode(signed.body);
   if (!isSignedBy(statement.host, STATEMENT_DOMAIN, signed.body, signed.signature))
     throw refused("a host's signature does not verify");
-  const membership = checkMembership(statement.membership ?? { chain: [] }, overlay, wallMs);
+  const chain = statement.membership ?? { chain: [] };
+  const membership = checkMembership(chain, overlay, wallMs, revoked);
   if (!isEqualBytes(membership.host, statement.host)) throw refused("a certificate is another's");
   if (membership.linkSubnet !== null && !isEqualBytes(membership.linkSubnet, statement.subnet))
     throw refused("a host admitted on an open link holds no membership beyond it");
@@ -93,6 +97,11 @@ export function checkStatement(
     signed,
     subnet: statement.subnet,
   };
+}
+
+/** The membership that a host's own statement carries. */
+export function membershipOf({ signed }: SetHost): Membership {
+  return HostStatementCodec.decode(signed.body).membership ?? { chain: [] };
 }
 
 /** What a version is made of: a counter agreed on the link, and the set's digest against ties. */
@@ -150,16 +159,24 @@ export function signHostSet(request: HostSetRequest): HostSet {
 
 /**
  * @param overlay the overlay that every named host must be a member of
+ * @param wallMs  now; null for a set kept from before, whose certificates may have ended
  * @throws {OverlayError} or {WireError} saying what is wrong with the set
  */
-export function checkHostSet(signed: Signed, overlay: Uint8Array, wallMs: number): HostSet {
+export function checkHostSet(
+  signed: Signed,
+  overlay: Uint8Array,
+  wallMs: number | null,
+  revoked: Revoked = NOBODY_REVOKED,
+): HostSet {
   const body = HostSetBodyCodec.decode(signed.body);
   if (body.subnet.length !== KEY_BYTES) throw refused("the subnet's key is not 32 bytes");
   if (!isSignedBy(body.subnet, HOST_SET_DOMAIN, signed.body, signed.signature))
     throw refused("the subnet's signature does not verify");
   if (body.version >> COUNTER_SHIFT > COUNTER_MAX) throw refused("its version is absurd");
   if (body.statements.length > HOSTS_ANNOUNCED_MAX) throw refused("it names too many hosts");
-  const hosts = validHosts(body, overlay, wallMs);
+  const hosts = validHosts(body, (statement) =>
+    checkStatement(statement, overlay, wallMs, revoked),
+  );
   return {
     subnet: body.subnet,
     subnetId: toBase32(body.subnet),
@@ -176,11 +193,14 @@ export function checkHostSet(signed: Signed, overlay: Uint8Array, wallMs: number
  *
  * @throws {OverlayError} or {WireError} when none of those named does
  */
-function validHosts(body: HostSetBody, overlay: Uint8Array, wallMs: number): SetHost[] {
+function validHosts(
+  body: HostSetBody,
+  check: (statement: Signed) => ReturnType<typeof checkStatement>,
+): SetHost[] {
   const problems: Error[] = [];
   const hosts = body.statements.flatMap((statement) => {
     try {
-      const host = checkStatement(statement, overlay, wallMs);
+      const host = check(statement);
       if (isEqualBytes(host.subnet, body.subnet)) return [host];
       throw refused("a host states that it is of another subnet");
     } catch (error) {

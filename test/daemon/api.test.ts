@@ -279,6 +279,11 @@ describe("bad requests", () => {
     ["/v1/token", '{"mayAdmit":1}', "ERR_REQUEST_BODY"],
     ["/v1/token", '{"ttlMs":"1"}', "ERR_REQUEST_QUERY"],
     ["/v1/token", '{"admit":true}', "ERR_REQUEST_BODY"],
+    ["/v1/admit", "{}", "ERR_REQUEST_BODY"],
+    ["/v1/admit", '{"host":""}', "ERR_REQUEST_BODY"],
+    ["/v1/admit", '{"host":"desk","mayAdmit":"no"}', "ERR_REQUEST_BODY"],
+    ["/v1/revoke", '{"host":7}', "ERR_REQUEST_BODY"],
+    ["/v1/revoke", '{"host":"desk","with":true}', "ERR_REQUEST_BODY"],
     ["/v1/leave", '{"forget":"yes"}', "ERR_REQUEST_BODY"],
     ["/v1/down", '{"forget":true}', "ERR_REQUEST_BODY"],
   ])("answers POST %s with body %s by 400 %s", async (path, body, code) => {
@@ -308,6 +313,23 @@ describe("bad requests", () => {
 });
 
 describe("control", () => {
+  it("lists who waits, lets in and takes out", async () => {
+    const waiting = { id: "d".repeat(52), name: "newcomer", address: "10.0.0.9", waitingMs: 1500 };
+    expect((await ask("GET", "/v1/pending")).json).toEqual({ pending: [waiting] });
+    const admitted = await ask("POST", "/v1/admit", '{"host":"newcomer","mayAdmit":false}');
+    expect(admitted).toMatchObject({ status: 200, json: { admitted: waiting, mayAdmit: false } });
+    await ask("POST", "/v1/admit", '{"host":"dddd"}');
+    const { json } = await ask("POST", "/v1/revoke", '{"host":"desk"}');
+    expect(json["revoked"]).toMatchObject({ name: "desk", kept: 2, alsoRemoved: 0 });
+    await ask("POST", "/v1/revoke", '{"host":"desk","withAdmitted":true}');
+    expect(overlay.calls.filter((call) => /^admit|^revoke/.test(call))).toEqual([
+      "admit newcomer false",
+      "admit dddd true",
+      "revoke desk true",
+      "revoke desk false",
+    ]);
+  });
+
   it("makes tokens", async () => {
     expect((await ask("POST", "/v1/token")).json["token"]).toBe("token-true-86400000");
     const { json } = await ask("POST", "/v1/token", '{"mayAdmit":false,"ttlMs":60000}');

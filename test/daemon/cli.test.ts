@@ -99,6 +99,21 @@ describe("commands", () => {
     expect((await run("get", "nothing", "--socket", socket)).text).toBe("no records");
   });
 
+  it("hosts --pending, admit and revoke", async () => {
+    expect((await runJson("hosts", "--pending"))["pending"]).toMatchObject([{ name: "newcomer" }]);
+    const { text } = await run("hosts", "--pending", "--socket", socket);
+    expect(text).toMatch(/newcomer +d{52} +10\.0\.0\.9 +2 s/);
+    expect((await runJson("admit", "newcomer", "--no-admit"))["mayAdmit"]).toBe(false);
+    const admitted = await run("admit", "newcomer", "--socket", socket);
+    expect(admitted.text).toBe(`admitted newcomer  ${"d".repeat(52)}`);
+    const revoked = await run("revoke", "desk", "--socket", socket);
+    expect(revoked.text).toBe(`revoked desk  ${"a".repeat(52)}`);
+    expect(revoked.err).toMatch(/2 hosts that it let in stay/);
+    expect(revoked.err).toMatch(/could answer in kind/);
+    const all = await run("revoke", "desk", "--with-admitted", "--socket", socket);
+    expect(all.err).toMatch(/2 hosts that it let in were taken out too/);
+  });
+
   it("finds the daemon by environment and by the configuration file", async () => {
     process.env["CAUSEWAY_SOCKET"] = socket;
     expect((await run("status")).status).toBe(0);
@@ -121,6 +136,8 @@ describe("user mistakes end with 2", () => {
     [["status", "--jsno"], /--jsno: unknown option; did you mean --json/],
     [["status", "now"], /this command takes no operands/],
     [["get"], /KEY: is missing/],
+    [["admit"], /HOST: is missing/],
+    [["revoke"], /HOST: is missing/],
     [["put", "k"], /VALUE: is missing/],
     [["put", "k", "v", "--ttl", "2d"], /--ttl: "2d" is not allowed/],
     [["put", "k", "v", "--copies", "0"], /--copies: "0" is not allowed/],

@@ -9,6 +9,7 @@ import {
   type ConnectionEnds,
 } from "../../../overlay/identity/hello.ts";
 import { isSignedBy } from "../../../overlay/identity/keys.ts";
+import { Revoked } from "../../../overlay/identity/revoked.ts";
 import type { Hello } from "../../../overlay/schema/messages.ts";
 import { flipped, membershipOf, OVERLAY, pairOf, WALL_MS } from "./members.ts";
 
@@ -27,6 +28,7 @@ function helloOf(name: string, change: Partial<Hello> = {}): Hello {
     wallMs: BigInt(WALL_MS),
     claim: null,
     statement: null,
+    revocations: new Uint8Array(),
     ...change,
   };
 }
@@ -72,10 +74,31 @@ describe("checkHello", () => {
     expect(() => checkHello(hello, OVERLAY, WALL_MS)).toThrow(/another host's/);
   });
 
-  it("refuses a certificate that has expired rather than take the host for a stranger", () => {
+  it("knows a host whose certificate has expired for a former member, to be renewed", () => {
     const membership = membershipOf("anna", { wallMs: WALL_MS - 400 * 24 * 3_600_000 });
     const hello = helloOf("anna", { membership });
-    expect(() => checkHello(hello, OVERLAY, WALL_MS)).toThrow(/expired/);
+    const greeting = checkHello(hello, OVERLAY, WALL_MS);
+    expect(greeting).toMatchObject({ membership: undefined, former: { why: "expired" } });
+    expect(() =>
+      checkHello({ ...hello, host: pairOf("bert").publicKey }, OVERLAY, WALL_MS),
+    ).toThrow(/another host's/);
+  });
+
+  it("knows a removed host for a former member, expired or not", () => {
+    const removal = { issuer: OVERLAY, issuerHosts: [], revokedAtMs: WALL_MS, kept: [] };
+    const revoked = new Revoked([{ ...removal, host: pairOf("anna").publicKey }]);
+    const old = membershipOf("anna", { wallMs: WALL_MS - 400 * 24 * 3_600_000 });
+    for (const membership of [membershipOf("anna"), old])
+      expect(checkHello(helloOf("anna", { membership }), OVERLAY, WALL_MS, revoked)).toMatchObject({
+        membership: undefined,
+        former: { why: "revoked" },
+      });
+    expect(checkHello(helloOf("bert"), OVERLAY, WALL_MS, revoked).membership).toBeDefined();
+  });
+
+  it("refuses a certificate from the future, and says which clocks to look at", () => {
+    const hello = helloOf("anna", { membership: membershipOf("anna", { wallMs: WALL_MS + 1e7 }) });
+    expect(() => checkHello(hello, OVERLAY, WALL_MS)).toThrow(/in the future; check both clocks/);
   });
 
   it("lets link-bound membership hold in its own subnet only", () => {

@@ -6,6 +6,7 @@ import type { Clock } from "../../../platform/clock.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { WIRE_VERSION, WIRE_VERSION_MIN } from "../../../overlay/identity/hello.ts";
 import { ChannelPool, type PoolParts } from "../../../overlay/io/channel-pool.ts";
+import { NO_TRUST } from "../../../overlay/io/channel-trust.ts";
 import { createHostNode, listeningPort } from "../../../overlay/io/nodes.ts";
 import type { PeerChannel } from "../../../overlay/io/peer-channel.ts";
 import type { Hello } from "../../../overlay/schema/messages.ts";
@@ -66,6 +67,7 @@ export function helloOf(name: string, change: Partial<Hello> = {}): Hello {
     wallMs: BigInt(WALL_MS),
     claim: null,
     statement: null,
+    revocations: new Uint8Array(),
     ...change,
   };
 }
@@ -91,6 +93,7 @@ export async function startPeer(
       overlay: () => OVERLAY,
       introduce: () => helloOf(name, hello),
       subnetKey: () => undefined,
+      trust: NO_TRUST,
       approve: () => {},
       onCall: async (_peer, _method, body) => body,
       onNotice: (_peer, method) => notices.push(method),

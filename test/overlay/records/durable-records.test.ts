@@ -210,3 +210,21 @@ describe("any sequence of puts, expiry and disk trouble", () => {
     );
   });
 });
+
+describe("a publisher that was removed", () => {
+  it("has its records dropped, off the disk too, and none taken again", async () => {
+    const { disk, records } = create();
+    const puts = ["anna", "bert"].map((publisher) => records.accept(offer({ publisher }), 0));
+    await disk.turnAll();
+    await Promise.all(puts);
+    expect(disk.records.size).toBe(2);
+    const [anna, bert] = ["anna", "bert"].map((publisher) => makeRecord({ publisher }).publisher);
+    records.refuses = (publisher) => Buffer.compare(publisher, anna!) === 0;
+    records.dropRefused(1);
+    await disk.turnAll();
+    expect(records.store.get(KEY, 2).map(({ record }) => record.publisher)).toEqual([bert]);
+    expect(disk.records.size).toBe(1);
+    const again = await records.accept(offer({ publisher: "anna", version: 9n }), 3);
+    expect(again.type).toBe("refused");
+  });
+});

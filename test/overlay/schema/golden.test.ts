@@ -46,12 +46,29 @@ const hello: messages.Hello = {
     makerAdmittedMs: 5n,
     subnetSignature: Uint8Array.of(6),
     makerSignature: Uint8Array.of(7),
+    makerMembership: membership,
+    predecessor: Uint8Array.of(9),
+    predecessorSignature: Uint8Array.of(10),
   },
   statement: signed,
+  revocations: Uint8Array.of(12),
 };
 
 // Tag = number << 3 | type; type 0 a varint, 2 length and bytes.
-const CLAIM = "0a0101" + "1002" + "1803" + "220104" + "2805" + "320106" + "3a0107";
+const CLAIM =
+  "0a0101" +
+  "1002" +
+  "1803" +
+  "220104" +
+  "2805" +
+  "320106" +
+  "3a0107" +
+  "4208" +
+  "0a06" +
+  "0a0162" +
+  "120173" + // maker_membership
+  "4a0109" + // predecessor
+  "52010a"; // predecessor_signature
 const HELLO =
   "0801" + // wire_min
   "1002" + // wire_max
@@ -67,11 +84,12 @@ const HELLO =
   "0a0162" +
   "120173" + // host_set
   "48ac02" + // wall_ms = 300
-  "5212" +
-  CLAIM + // claim, 18 bytes
+  "5222" +
+  CLAIM + // claim, 34 bytes
   "5a06" +
   "0a0162" +
-  "120173"; // statement
+  "120173" + // statement
+  "62010c"; // revocations
 
 function both<T>(codec: { encode(m: T): Uint8Array; decode(b: Uint8Array): T }, m: T, hex: string) {
   expect(toHex(codec.encode(m))).toBe(hex);
@@ -80,7 +98,7 @@ function both<T>(codec: { encode(m: T): Uint8Array; decode(b: Uint8Array): T }, 
 
 describe("the wire form", () => {
   it("of a hello", () => {
-    both(messages.FrameCodec, { hello }, "0a41" + HELLO);
+    both(messages.FrameCodec, { hello }, "0a54" + HELLO);
   });
 
   it("of each other frame", () => {
@@ -190,8 +208,8 @@ describe("the wire form", () => {
     both(messages.OverlayInfoCodec, info, INFO);
     both(
       messages.AdmitRequestCodec,
-      { token: signed, tokenSignature: three, wantsSubnet: true, loneMadeMs: 4n },
-      field(1, SIGNED) + "120103" + "1801" + "2004",
+      { token: signed, tokenSignature: three, wantsSubnet: true, loneMadeMs: 4n, name: "n" },
+      field(1, SIGNED) + "120103" + "1801" + "2004" + "2a016e",
     );
     const handover: messages.SubnetHandover = {
       seed: Uint8Array.of(1),
@@ -215,6 +233,30 @@ describe("the wire form", () => {
       { membership, overlay: info, subnet: handover, contacts: [signed] },
       field(1, MEMBERSHIP) + field(2, INFO) + field(3, HANDOVER) + field(4, SIGNED),
     );
+  });
+
+  it("of what comes after admission", () => {
+    both(
+      messages.RevocationBodyCodec,
+      {
+        overlay: Uint8Array.of(1),
+        host: Uint8Array.of(2),
+        issuer: Uint8Array.of(3),
+        revokedAtMs: 4n,
+        issuerMembership: membership,
+        kept: [Uint8Array.of(6), Uint8Array.of(7)],
+      },
+      "0a0101" + "120102" + "1a0103" + "2004" + field(5, MEMBERSHIP) + "320106" + "320107",
+    );
+    both(messages.RevocationPullCodec, { known: three }, "0a0103");
+    both(messages.RevocationsCodec, { items: [signed], isMore: true }, field(1, SIGNED) + "1001");
+    both(messages.ApprovalCodec, { host: three, membership }, "0a0103" + field(2, MEMBERSHIP));
+    both(
+      messages.PendingHostCodec,
+      { host: three, name: "n", address: "a", waitingMs: 4 },
+      "0a0103" + "12016e" + "1a0161" + "2004",
+    );
+    both(messages.RenewalCodec, { membership }, field(1, MEMBERSHIP));
   });
 
   it("of calls about records", () => {

@@ -106,6 +106,7 @@ describe("messages.ts and peer.proto", () => {
       tokenSignature: expect.objectContaining({ length: 0 }),
       wantsSubnet: false,
       loneMadeMs: 0n,
+      name: "",
     });
     expect(messages.HostSetsCodec.decode(new Uint8Array())).toEqual({ sets: [] });
     expect(messages.FrameCodec.decode(new Uint8Array())).toEqual({});

@@ -19,6 +19,9 @@ const claim: messages.SubnetClaim = {
   makerAdmittedMs: 1_780_000_000_000n,
   subnetSignature: new Uint8Array(64).fill(3),
   makerSignature: new Uint8Array(64).fill(4),
+  makerMembership: membership,
+  predecessor: key(5),
+  predecessorSignature: new Uint8Array(64).fill(6),
 };
 
 const overlay: messages.OverlayInfo = {
@@ -56,6 +59,7 @@ export const HELLO: messages.Hello = {
   wallMs: 1_790_000_000_000n,
   claim,
   statement: signed(12),
+  revocations: key(13),
 };
 
 /** A message's name in the schema, its codec, the codec's bound and a sample. */
@@ -123,6 +127,7 @@ export const SAMPLES: readonly Sample[] = [
     tokenSignature: new Uint8Array(64).fill(2),
     wantsSubnet: true,
     loneMadeMs: 5n,
+    name: "host-b",
   }),
   sample("AdmitResponse", messages.AdmitResponseCodec, FRAME, {
     membership,
@@ -130,8 +135,29 @@ export const SAMPLES: readonly Sample[] = [
     subnet: handover,
     contacts: [signed(1)],
   }),
-  sample("SubnetClaim", messages.SubnetClaimCodec, KIB, claim),
+  sample("SubnetClaim", messages.SubnetClaimCodec, 6 * KIB, claim),
   sample("SubnetHandover", messages.SubnetHandoverCodec, FRAME, handover),
+  sample("RevocationBody", messages.RevocationBodyCodec, 16 * KIB, {
+    overlay: key(1),
+    host: key(2),
+    issuer: key(3),
+    revokedAtMs: 1_790_000_000_000n,
+    issuerMembership: membership,
+    kept: [key(4), key(5)],
+  }),
+  sample("RevocationPull", messages.RevocationPullCodec, 72 * KIB, { known: key(1) }),
+  sample("Revocations", messages.RevocationsCodec, FRAME, {
+    items: [signed(1), signed(2)],
+    isMore: true,
+  }),
+  sample("Approval", messages.ApprovalCodec, 8 * KIB, { host: key(1), membership }),
+  sample("PendingHost", messages.PendingHostCodec, KIB, {
+    host: key(1),
+    name: "host-b",
+    address: "192.0.2.7:4712",
+    waitingMs: 7,
+  }),
+  sample("Renewal", messages.RenewalCodec, 6 * KIB, { membership }),
   sample("HostStatement", messages.HostStatementCodec, 8 * KIB, {
     host: key(1),
     subnet: key(2),

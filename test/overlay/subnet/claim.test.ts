@@ -1,32 +1,65 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { concatBytes, utf8 } from "../../../platform/bytes.ts";
-import { checkClaim, compareClaims, createClaim } from "../../../overlay/subnet/claim.ts";
-import { SubnetClaimCodec, type SubnetClaim } from "../../../overlay/schema/messages.ts";
-import { flipped, pairOf, WALL_MS } from "../identity/members.ts";
+import { certifyByHost } from "../../../overlay/identity/certificate.ts";
+import { Revoked } from "../../../overlay/identity/revoked.ts";
+import {
+  checkClaim,
+  compareClaims,
+  createClaim,
+  draftSuccessor,
+  signAsMaker,
+} from "../../../overlay/subnet/claim.ts";
+import {
+  SubnetClaimCodec,
+  type Membership,
+  type SubnetClaim,
+} from "../../../overlay/schema/messages.ts";
+import { flipped, membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
 
-function claimOf(subnet: string, change: { wallMs?: number; makerAdmittedMs?: number } = {}) {
+const ANNA = membershipOf("anna");
+
+function claimOf(subnet: string, change: Partial<Parameters<typeof createClaim>[0]> = {}) {
   return createClaim({
     subnet: pairOf(subnet),
     maker: pairOf("anna"),
+    makerMembership: ANNA,
     makerAdmittedMs: WALL_MS,
     wallMs: WALL_MS,
     ...change,
   });
 }
 
+/** The next generation of "a subnet" under the key of "the next", whatever its maker may do. */
+function successorOf(
+  former: SubnetClaim,
+  maker = "bert",
+  membership: Membership = membershipOf(maker),
+  formerKey = "a subnet",
+): SubnetClaim {
+  const host = pairOf(maker).publicKey;
+  const made = { host, membership, admittedAtMs: WALL_MS };
+  const draft = draftSuccessor(former, pairOf(formerKey), pairOf("the next"), made);
+  return signAsMaker(draft, pairOf(maker));
+}
+
+function revokedBy(host: string): Revoked {
+  const issuer = OVERLAY;
+  const one = { host: pairOf(host).publicKey, issuer, issuerHosts: [], revokedAtMs: WALL_MS };
+  return new Revoked([{ ...one, kept: [] }]);
+}
+
 describe("createClaim", () => {
   it("makes a claim that holds, on the wire too", () => {
     const claim = claimOf("a subnet");
     expect(claim).toMatchObject({ generation: 1, stampMs: BigInt(WALL_MS) });
-    checkClaim(claim);
-    checkClaim(SubnetClaimCodec.decode(SubnetClaimCodec.encode(claim)));
+    checkClaim(claim, OVERLAY);
+    checkClaim(SubnetClaimCodec.decode(SubnetClaimCodec.encode(claim)), OVERLAY);
   });
 
   it("stamps no earlier than its maker's admission when the clock lags", () => {
     const claim = claimOf("a subnet", { wallMs: WALL_MS - 60_000 });
     expect(claim.stampMs).toBe(BigInt(WALL_MS));
-    checkClaim(claim);
+    checkClaim(claim, OVERLAY);
   });
 });
 
@@ -37,6 +70,7 @@ describe("checkClaim", () => {
     const forgeries: Partial<SubnetClaim>[] = [
       { stampMs: claim.stampMs - 1n },
       { generation: 2 },
+      { generation: 2, predecessor: pairOf("mallory").publicKey },
       { makerAdmittedMs: claim.makerAdmittedMs - 1n },
       { maker: pairOf("mallory").publicKey },
       { subnet: pairOf("another subnet").publicKey },
@@ -45,26 +79,72 @@ describe("checkClaim", () => {
       { makerSignature: claim.subnetSignature },
       { subnet: claim.subnet.subarray(1) },
       { maker: new Uint8Array() },
+      { makerMembership: null },
+      { makerMembership: membershipOf("bert") },
     ];
     for (const change of forgeries)
-      expect(() => checkClaim({ ...claim, ...change })).toThrow(/claim refused/);
+      expect(() => checkClaim({ ...claim, ...change }, OVERLAY)).toThrow(/claim refused/);
   });
 
-  it("voids a stamp before its maker's admission, though both keys sign it", () => {
-    const signAll = (stampMs: bigint): SubnetClaim => {
-      const { subnet, maker, makerAdmittedMs } = claim;
-      const numbers = utf8(`${stampMs}\u00001\u0000${makerAdmittedMs}`);
-      const body = concatBytes(subnet, maker, numbers);
-      return {
-        ...claim,
-        stampMs,
-        subnetSignature: pairOf("a subnet").sign("causeway-subnet-1", body),
-        makerSignature: pairOf("anna").sign("causeway-subnet-1", body),
-      };
-    };
-    checkClaim(signAll(claim.stampMs));
-    checkClaim(signAll(claim.makerAdmittedMs));
-    expect(() => checkClaim(signAll(claim.makerAdmittedMs - 1n))).toThrow(/older than its maker/);
+  it("voids a stamp before its maker's admission, which the maker's certificate tells", () => {
+    const early = (makerAdmittedMs: number): SubnetClaim =>
+      claimOf("a subnet", { wallMs: WALL_MS - 9_000, makerAdmittedMs });
+    expect(() => checkClaim(early(WALL_MS - 9_000), OVERLAY)).toThrow(/admitted at another time/);
+    const older = { ...claim, stampMs: claim.stampMs - 1n };
+    const signed = signAsMaker(older, pairOf("anna"));
+    expect(() => checkClaim(signed, OVERLAY)).toThrow(/subnet's signature/);
+  });
+
+  it("refuses a maker of another overlay", () => {
+    expect(() => checkClaim(claim, pairOf("another authority").publicKey)).toThrow(
+      /another overlay/,
+    );
+  });
+
+  it("holds when its maker's certificate has ended, and not when its maker was removed", () => {
+    const wallMs = WALL_MS - 400 * 24 * 3_600_000;
+    const old = membershipOf("anna", { wallMs });
+    const request = { makerMembership: old, makerAdmittedMs: wallMs, wallMs };
+    checkClaim(claimOf("a subnet", request), OVERLAY);
+    expect(() => checkClaim(claim, OVERLAY, revokedBy("anna"))).toThrow(/maker was removed/);
+    checkClaim(claim, OVERLAY, revokedBy("bert"));
+  });
+});
+
+describe("the next generation", () => {
+  const claim = claimOf("a subnet");
+
+  it("keeps the stamp, names its predecessor, and wins over it", () => {
+    const next = successorOf(claim);
+    checkClaim(next, OVERLAY);
+    checkClaim(SubnetClaimCodec.decode(SubnetClaimCodec.encode(next)), OVERLAY);
+    expect(next).toMatchObject({ generation: 2, stampMs: claim.stampMs });
+    expect(next.predecessor).toEqual(claim.subnet);
+    expect(compareClaims(next, claim)).toBeLessThan(0);
+  });
+
+  it("is made by hosts only that may admit to the whole overlay", () => {
+    const plain = membershipOf("bert", { mayAdmit: false });
+    expect(() => checkClaim(successorOf(claim, "bert", plain), OVERLAY)).toThrow(/may admit/);
+    const bound = membershipOf("bert", { linkSubnet: claim.subnet });
+    expect(() => checkClaim(successorOf(claim, "bert", bound), OVERLAY)).toThrow(/may admit/);
+    const deep = certifyByHost(pairOf("anna"), ANNA, {
+      host: pairOf("bert").publicKey,
+      mayAdmit: true,
+      linkSubnet: null,
+      wallMs: WALL_MS,
+    });
+    checkClaim(successorOf(claim, "bert", deep), OVERLAY);
+  });
+
+  it("is signed by the key before it, so that nobody ends a subnet that it is not in", () => {
+    const stranger = successorOf(claim, "bert", membershipOf("bert"), "another subnet");
+    expect(() => checkClaim(stranger, OVERLAY)).toThrow(/predecessor's signature/);
+  });
+
+  it("is void when its maker is removed later", () => {
+    expect(() => checkClaim(successorOf(claim), OVERLAY, revokedBy("bert"))).toThrow(/removed/);
+    checkClaim(successorOf(claim), OVERLAY, revokedBy("anna"));
   });
 });
 

@@ -142,6 +142,18 @@ describe("at a locked link", () => {
     expect(host.pass(0)).toEqual(["15000 pending"]);
   });
 
+  it("a pending host asks again at once when it hears that it was let in, and no other does", () => {
+    const host = new Host(NEWCOMER);
+    host.feed({ type: "start" });
+    expect(host.see(peer("a"))).toEqual(["join a"]);
+    expect(host.feed({ type: "approved" })).toEqual([]); // the first question is still out
+    host.feed({ type: "join-failed", tag: "a", failure: "locked" });
+    expect(host.pass(LISTEN_MS)).toEqual([expect.stringContaining("pending")]);
+    expect(host.feed({ type: "approved" })).toEqual(["join a"]);
+    host.settle("quay");
+    expect(host.feed({ type: "approved" })).toEqual([]);
+  });
+
   it("a pending host joins whoever takes it in later", () => {
     const host = started(NEWCOMER);
     host.see(peer("a"));
@@ -206,6 +218,18 @@ describe("a host with a token", () => {
     host.pass(LISTEN_MS);
     host.feed({ type: "redeem-failed", isFinal: false });
     expect(host.see(peer("a"))).toEqual(["join a"]);
+  });
+
+  it("tries a refused token again on another link, and else now and then", () => {
+    const host = new Host(WITH_TOKEN);
+    host.feed({ type: "start" });
+    expect(host.pass(LISTEN_MS)).toEqual(["500 redeem-token"]);
+    host.feed({ type: "redeem-failed", isFinal: true });
+    expect(host.pass(4 * 60_000)).toEqual([]);
+    expect(host.pass(2 * 60_000)).toEqual([expect.stringContaining("redeem-token")]);
+    host.feed({ type: "redeem-failed", isFinal: true });
+    host.feed({ type: "link-changed" });
+    expect(host.pass(LISTEN_MS)).toEqual([expect.stringContaining("redeem-token")]);
   });
 
   it("waits as pending when the token is refused for good", () => {

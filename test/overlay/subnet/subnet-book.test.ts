@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { SUBNETS_KNOWN_MAX, SubnetBook } from "../../../overlay/subnet/subnet-book.ts";
 import type { HostSet } from "../../../overlay/subnet/host-set.ts";
+import { setHostOf } from "./statements.ts";
 
 function setOf(subnetId: string, version: bigint, generation = 1): HostSet {
   const nothing = new Uint8Array();
@@ -20,11 +21,21 @@ describe("SubnetBook", () => {
     expect(book.all().map((set) => set.subnetId)).toEqual(["b", "a"]);
   });
 
-  it("puts a rotated key's generation before any version", () => {
+  it("believes no generation that a set merely says it has", () => {
     const book = new SubnetBook();
     book.consider(setOf("a", 900n));
-    expect(book.consider(setOf("a", 1n, 2))).toBe(true);
-    expect(book.consider(setOf("a", 901n, 1))).toBe(false);
+    expect(book.consider(setOf("a", 1n, 2))).toBe(false);
+    expect(book.consider(setOf("a", 901n, 0))).toBe(true);
+  });
+
+  it("strikes hosts out of every set, and names the subnets that this empties", () => {
+    const book = new SubnetBook();
+    const [anna, bert] = [setHostOf("anna"), setHostOf("bert")];
+    book.consider({ ...setOf("a", 1n), hosts: [anna] });
+    book.consider({ ...setOf("b", 1n), hosts: [anna, bert] });
+    expect(book.strike((host) => host.id === anna.id)).toEqual(["a"]);
+    expect(book.get("b")?.hosts).toEqual([bert]);
+    expect(book.strike((host) => host.id === anna.id)).toEqual([]);
   });
 
   it("forgets on demand, and the longest unheard when full", () => {
