@@ -4,6 +4,7 @@ import { forgetState, startOverlay } from "../overlay/index.ts";
 import type { Overlay, OverlayOptions } from "../overlay/index.ts";
 import type { Clock } from "../platform/clock.ts";
 import { errorMessage } from "../platform/errors.ts";
+import { servePings } from "./ping.ts";
 import { createMetrics } from "../platform/io/metrics.ts";
 import type { Metrics } from "../platform/io/metrics.ts";
 import { createSystemClock } from "../platform/io/system-clock.ts";
@@ -102,6 +103,10 @@ function overlayOptions(config: Config, token: string | null): OverlayOptions {
     replicas: config.replicas,
     storageMaxBytes: config["storage.maxBytes"],
     recordsPerKeyMax: config["records.perKeyMax"],
+    relay: {
+      reservationsMax: config["relay.reservations"],
+      connectionBytesMax: config["relay.connectionMaxBytes"],
+    },
   };
 }
 
@@ -136,6 +141,7 @@ class RunningDaemon implements Daemon, ApiSubject {
     this.#metrics = metrics;
     this.#parts = parts;
     this.#startedAtMs = parts.clock.monotonicMs();
+    servePings(overlay.streams);
     metrics.gauge("daemon_is_healthy", "1 while the health is healthy, else 0", () =>
       overlay.status().health === "healthy" ? 1 : 0,
     );

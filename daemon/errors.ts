@@ -11,6 +11,12 @@ export type DaemonErrorCode =
 
 export class DaemonError extends CodedError<DaemonErrorCode> {}
 
+export type PingErrorCode =
+  | "ERR_PING_REFUSED" // the other host answers too many, or was sent too much
+  | "ERR_PING_DAMAGED"; // other bytes came in than were sent
+
+export class PingError extends CodedError<PingErrorCode> {}
+
 export type RequestErrorCode =
   | "ERR_REQUEST_PATH" // no such route
   | "ERR_REQUEST_METHOD" // the route exists, the method does not

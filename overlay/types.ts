@@ -121,6 +121,8 @@ export interface Subnet {
 export interface HostStream {
   /** Host id of the other end, proven by its certificate. */
   readonly peer: string;
+  /** Through a host that relays, because neither end could dial the other. */
+  readonly isRelayed: boolean;
   /** Resolves when more may be written. */
   write(bytes: Uint8Array): Promise<void>;
   /** Ends our own writing; reading goes on. */
@@ -191,6 +193,12 @@ export interface OverlayStatus {
   /** Token addresses dialled since start. */
   readonly bootstrap: { readonly contacts: number };
   readonly records: { readonly owned: number; readonly copies: number };
+  readonly reachability: {
+    /** Whether other subnets can dial this host. */
+    readonly state: "unknown" | "reachable" | "unreachable";
+    /** Ids of the hosts that pass connections on to it when they cannot. */
+    readonly relays: readonly string[];
+  };
   readonly link: {
     readonly interface: string | null;
     readonly addresses: readonly string[];

@@ -121,6 +121,23 @@ export type WatchLine =
     }
   | { readonly type: "error"; readonly code: string; readonly message: string };
 
+export interface PingRequest {
+  /** Host id, whole; or the name or the beginning of the id of a known host. */
+  readonly host: string;
+  /** Bytes to send after the round trip is measured. Default 0. */
+  readonly bytes?: number;
+}
+
+export interface PingAnswer {
+  readonly host: string;
+  readonly way: "direct" | "relayed";
+  readonly connectMs: number;
+  readonly roundTripMs: number;
+  readonly bytes: number;
+  /** For those bytes and the other end's word that they are whole. */
+  readonly tookMs: number;
+}
+
 export interface TokenRequest {
   readonly mayAdmit?: boolean;
   readonly ttlMs?: number;

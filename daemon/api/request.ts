@@ -1,10 +1,11 @@
 /** One request of the local API, read with every bound checked. */
 import { hash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
-import type { PutOptions } from "../../overlay/index.ts";
+import type { PutOptions, SubnetView } from "../../overlay/index.ts";
 import { fromHex } from "../../platform/bytes.ts";
 import { COPIES_ALLOWED, parseCopies } from "../copies.ts";
 import { RequestError } from "../errors.ts";
+import { PING_BYTES_MAX } from "../ping.ts";
 import { SLOT_BYTES_MAX, TTL_MS_MAX, TTL_MS_MIN, VALUE_BYTES_MAX } from "./api-types.ts";
 
 const KEY = /^[0-9a-f]{64}$/i;
@@ -141,4 +142,30 @@ export function parseHostName(value: unknown): string {
 export function parseFlag(name: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   throw new RequestError("ERR_REQUEST_BODY", 400, `${name}: allowed: true or false`);
+}
+
+const HOST_ID = /^[a-z2-7]{52}$/;
+
+/**
+ * The id of the host that is meant.
+ *
+ * @throws {RequestError} ERR_REQUEST_BODY when no host, or more than one, is known by that
+ */
+export function findHost(subnets: readonly SubnetView[], given: unknown): string {
+  const meant = parseHostName(given);
+  const hosts = subnets.flatMap((subnet) => subnet.hosts);
+  const found = hosts.filter(({ id, name }) => name === meant || id.startsWith(meant));
+  const ids = [...new Set(found.map(({ id }) => id))];
+  if (ids.length === 1) return ids[0]!;
+  if (HOST_ID.test(meant)) return meant; // not in any host set known here, and yet reachable perhaps
+  const problem = ids.length === 0 ? "no such host is known" : `${ids.length} hosts fit`;
+  throw new RequestError(
+    "ERR_REQUEST_BODY",
+    400,
+    `"${meant}": ${problem}; "causeway hosts" lists them, and a whole id always does`,
+  );
+}
+
+export function isByteCount(bytes: number): boolean {
+  return Number.isInteger(bytes) && bytes >= 0 && bytes <= PING_BYTES_MAX;
 }

@@ -3,10 +3,12 @@ import type { IncomingMessage } from "node:http";
 import type { Overlay } from "../../overlay/index.ts";
 import type { Config } from "../config/settings.ts";
 import { RequestError } from "../errors.ts";
+import { ping, PING_BYTES_MAX } from "../ping.ts";
 import type {
   ExplainAnswer,
   HealthAnswer,
   HostsAnswer,
+  PingAnswer,
   PutAnswer,
   ReloadAnswer,
   RemoveAnswer,
@@ -20,6 +22,8 @@ import type {
 import { TTL_MS_MAX } from "./api-types.ts";
 import { problemOf } from "./problem.ts";
 import {
+  findHost,
+  isByteCount,
   parseKey,
   parsePutOptions,
   parseQuery,
@@ -200,7 +204,32 @@ async function* watchLines(
   }
 }
 
+const PING_TIMEOUT_MS = 120_000;
+
 const CONTROL_ROUTES: readonly Route[] = [
+  {
+    method: "POST",
+    path: "/v1/ping",
+    async handle({ message, signal }, { overlay }) {
+      const { host, bytes = 0 } = await readJson(message, ["host", "bytes"]);
+      if (typeof bytes !== "number" || !isByteCount(bytes))
+        throw new RequestError("ERR_REQUEST_BODY", 400, `bytes: allowed: 0 to ${PING_BYTES_MAX}`);
+      const id = findHost(overlay.subnets(), host);
+      const ending = AbortSignal.any([signal, AbortSignal.timeout(PING_TIMEOUT_MS)]);
+      const { roundTripMs, connectMs, tookMs, ...rest } = await ping(
+        overlay.streams,
+        id,
+        bytes,
+        ending,
+      );
+      return json({
+        ...rest,
+        roundTripMs: roundMs(roundTripMs),
+        connectMs: roundMs(connectMs),
+        tookMs: roundMs(tookMs),
+      } satisfies PingAnswer);
+    },
+  },
   {
     method: "POST",
     path: "/v1/token",

@@ -24,6 +24,7 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   watch: async () => (await import("./commands/watch.ts")).watchCommand,
   remove: async () => (await import("./commands/remove.ts")).removeCommand,
   lookup: async () => (await import("./commands/lookup.ts")).lookupCommand,
+  ping: async () => (await import("./commands/ping.ts")).pingCommand,
   explain: async () => (await import("./commands/explain.ts")).explainCommand,
   lab: async () => (await import("../lab/command.ts")).labCommand,
   bench: async () => (await import("../bench/command.ts")).benchCommand,

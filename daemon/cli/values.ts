@@ -90,3 +90,16 @@ function readSource(option: string, text: string): Buffer {
 function sourceName(text: string): string {
   return text === "-" ? "standard input" : text.slice(1);
 }
+
+/**
+ * A number of bytes, with or without a unit of 1024.
+ *
+ * @throws {ConfigError}
+ */
+export function parseBytes(option: string, text: string, max: number): number {
+  const match = /^(\d{1,12})(?:([KMG])i?B?)?$/.exec(text);
+  const powers = ["", "K", "M", "G"];
+  const bytes = match ? Number(match[1]) * 1024 ** powers.indexOf(match[2] ?? "") : NaN;
+  if (bytes <= max) return bytes;
+  throw new ConfigError(option, `"${text}": allowed: 0 to ${max}, or with a unit, such as 100MiB`);
+}

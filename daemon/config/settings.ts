@@ -117,6 +117,29 @@ function overlaySettings() {
   };
 }
 
+/** Settings of what this host does for hosts that nobody can dial. */
+function relaySettings() {
+  return {
+    "relay.reservations": integer(
+      {
+        doc: "How many hosts that cannot be dialled, as those behind NAT, this host passes connections on to. 0: it relays for nobody.",
+        initial: 64,
+      },
+      0,
+      4096,
+    ),
+    "relay.connectionMaxBytes": size(
+      {
+        doc: "Most bytes that one connection relayed by this host may carry, both ways together; then it is cut. 0 sets no limit.",
+        initial: 0,
+        defaultDoc: "0",
+      },
+      0,
+      1024 ** 4,
+    ),
+  };
+}
+
 /** Settings of what the operator sees. */
 function viewSettings() {
   return {
@@ -144,6 +167,7 @@ export function createSettings(surroundings: Surroundings = ownSurroundings()) {
   return {
     ...ownSettings(surroundings),
     ...overlaySettings(),
+    ...relaySettings(),
     ...viewSettings(),
   };
 }

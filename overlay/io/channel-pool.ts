@@ -5,15 +5,18 @@
  * use the newest connection to any host of that subnet.
  */
 import type { Connection, Libp2p } from "@libp2p/interface";
+import type { Multiaddr } from "@multiformats/multiaddr";
 import { randomBytes } from "node:crypto";
+import { isEqualBytes } from "../../platform/bytes.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { parseDialable, toMultiaddrText } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import { NONCE_BYTES } from "../identity/hello.ts";
+import type { RelayAt } from "../subnet/host-set.ts";
 import type { ChannelTrust } from "./channel-trust.ts";
 import type { Introduced } from "./introduction.ts";
-import { toMultiaddr } from "./nodes.ts";
+import { relayedAddress, toMultiaddr } from "./nodes.ts";
 import { PEER_PROTOCOL, PeerChannel, type ChannelContext } from "./peer-channel.ts";
 
 /** A connection whose hello is not proven by then is cut. */
@@ -87,8 +90,10 @@ export class ChannelPool {
 
   static async start(node: Libp2p, parts: PoolParts, listener: PoolListener): Promise<ChannelPool> {
     const pool = new ChannelPool(node, parts, listener);
-    await node.handle(PEER_PROTOCOL, (stream, connection) =>
-      PeerChannel.accept(stream, connection, pool.#context),
+    await node.handle(
+      PEER_PROTOCOL,
+      (stream, connection) => PeerChannel.accept(stream, connection, pool.#context),
+      { runOnLimitedConnection: true },
     );
     node.addEventListener("connection:open", pool.#onConnection);
     return pool;
@@ -113,9 +118,22 @@ export class ChannelPool {
   async dial(address: string, signal: AbortSignal): Promise<PeerChannel> {
     const underWay = this.#dialling.get(address);
     if (underWay !== undefined) return underWay;
-    const dial = this.#dial(address, signal).finally(() => this.#dialling.delete(address));
-    this.#dialling.set(address, dial);
-    return dial;
+    return this.#join(address, toMultiaddr(toMultiaddrText(parseDialable(address))), signal);
+  }
+
+  /** Whether a member holds that key at the other end of an open channel. */
+  hasMember(key: Uint8Array): boolean {
+    return [...this.#channels].some(
+      (channel) => channel.isOpen && channel.isMember && isEqualBytes(channel.greeting.host, key),
+    );
+  }
+
+  /** As `dial`, to a host that cannot be dialled, through one that it has reserved a relay at. */
+  async dialThrough(relay: RelayAt, host: Uint8Array, signal: AbortSignal): Promise<PeerChannel> {
+    // The relay lets members through, and knows them by their hello.
+    await this.dial(relay.address, signal);
+    const target = relayedAddress(relay.host, relay.address, host);
+    return this.#dialling.get(target.toString()) ?? this.#join(target.toString(), target, signal);
   }
 
   /** Ends all connections without a word: nobody of this link is there any more. */
@@ -131,8 +149,13 @@ export class ChannelPool {
     for (const channel of this.#channels) channel.cut("ERR_OVERLAY_UNREACHABLE", "going away");
   }
 
-  async #dial(address: string, signal: AbortSignal): Promise<PeerChannel> {
-    const target = toMultiaddr(toMultiaddrText(parseDialable(address)));
+  #join(name: string, target: Multiaddr, signal: AbortSignal): Promise<PeerChannel> {
+    const dial = this.#dial(name, target, signal).finally(() => this.#dialling.delete(name));
+    this.#dialling.set(name, dial);
+    return dial;
+  }
+
+  async #dial(address: string, target: Multiaddr, signal: AbortSignal): Promise<PeerChannel> {
     let connection: Connection;
     try {
       connection = await this.#node.dial(target, { signal });

@@ -11,6 +11,7 @@ export function explainOverlay(host: OverlayHost, health: Health): readonly Find
   const found = [
     ...(host.members.removal === undefined ? explainHealth(host, health) : []),
     ...explainLink(host),
+    ...explainReach(host),
     ...explainTrust(host),
     ...explainClock(host),
   ];
@@ -93,6 +94,26 @@ function explainLink(host: OverlayHost): readonly Finding[] {
       advice: 'run "causeway leave --forget" on one of the two and join it anew',
     });
   return findings;
+}
+
+/** Not a problem while a relay serves. */
+function explainReach(host: OverlayHost): readonly Finding[] {
+  const { session, outreach, ports } = host;
+  if (session?.reachability.reach !== "unreachable") return [];
+  const relays = outreach.relays.list().length;
+  const role = session.isServing
+    ? "its siblings serve the DHT"
+    : "its subnet is a client of the DHT";
+  const served =
+    relays > 0 ? `${relays} relay(s) serve it` : "no host of another subnet relays for it yet";
+  return [
+    {
+      code: "unreachable",
+      severity: relays > 0 ? "ok" : "warning",
+      what: `other subnets cannot dial this host: ${role}, and ${served}`,
+      advice: `forward TCP ports ${ports.subnet} and ${ports.host} to it in the router for direct connections`,
+    },
+  ];
 }
 
 /** The median of what the others' clocks say, so that one wrong clock elsewhere is not ours. */

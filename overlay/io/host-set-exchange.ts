@@ -69,6 +69,7 @@ export class HostSetExchange {
       if (trust.isRetired(set.subnetId) || !book.consider(set)) return;
       if (set.hosts.length === 0) void neighbours.onResigned(set.subnetId);
       else {
+        if (neighbours.channels(set.subnetId).length > 0) neighbours.judge(set.subnetId);
         void this.#storePeerRecord(set);
         // A sibling met it: to be met from here too, or a table that is empty may stay so.
         if (from.subnetId === subnetId && neighbours.channels(set.subnetId).length === 0)

@@ -23,11 +23,15 @@ import {
   isLeap,
   LEAVE_DOMAIN,
   leaveBody,
+  reachCode,
+  RELAYS_MAX,
   signHostSet,
   signStatement,
   type HostSet,
+  type RelayAt,
   type SetHost,
 } from "../subnet/host-set.ts";
+import type { Reach } from "../subnet/reachability-machine.ts";
 import {
   HostSetMachine,
   STATEMENT_GOOD_FOR_MS,
@@ -48,6 +52,9 @@ export interface KeeperParts {
   readonly ports: { readonly subnet: number; readonly host: number };
   /** Addresses of this host on the link, no zones. */
   addresses(): readonly string[];
+  /** Whether other subnets can dial this host, and through whom they reach it if not. */
+  reach(): Reach;
+  relays(): readonly RelayAt[];
   readonly clock: Clock;
   readonly log: Logger;
   /** Greatest version of the set known before. */
@@ -165,14 +172,18 @@ export class HostSetKeeper {
       addresses()
         .slice(0, ADDRESSES_MAX)
         .map((host) => formatAddress(host, port));
+    const { reach, relays } = this.#parts;
     const stated = {
       name: hostName,
       subnetAddresses: at(ports.subnet),
       hostAddresses: at(ports.host),
       sequence: this.#sequence,
+      relays: relays().slice(0, RELAYS_MAX),
     };
     const signed = signStatement(hostKey, {
       ...stated,
+      relays: [...stated.relays],
+      reach: reachCode(reach()),
       host: hostKey.publicKey,
       subnet: subnetKey.publicKey,
       goodForMs: STATEMENT_GOOD_FOR_MS,
@@ -185,6 +196,7 @@ export class HostSetKeeper {
       id: hostKey.id,
       key: hostKey.publicKey,
       mayAdmit: isAdmitting,
+      reach: reach(),
       signed,
     };
   }

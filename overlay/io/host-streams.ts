@@ -1,19 +1,29 @@
-/** Byte streams between hosts of the overlay, whatever their subnets, under host keys. */
-import type { Libp2p, Stream } from "@libp2p/interface";
+/**
+ * Byte streams between hosts of the overlay, whatever their subnets, under host keys.
+ *
+ * A host that cannot be dialled is reached through its relays; where this end can be dialled, the
+ * other is then asked to do so, and the stream goes direct (design, "Reachability").
+ */
+import type { Connection, Libp2p, Stream } from "@libp2p/interface";
+import { fromBase32 } from "../../platform/base32.ts";
 import { OverlayError } from "../errors.ts";
 import type { HostStream, HostStreams } from "../types.ts";
 import type { ChannelPool } from "./channel-pool.ts";
+import type { HostLocator } from "./host-locator.ts";
+import { CALL } from "./methods.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";
 
 const PROTOCOL_PREFIX = "/causeway/stream/";
 const STAGGER_MS = 300;
+const REVERSE_TIMEOUT_MS = 1_500;
 
 export interface HostStreamParts {
   readonly node: Libp2p;
   readonly pool: ChannelPool;
-  /** Where that host's key answers, as any host set says. */
-  addressesOf(hostId: string): readonly string[];
+  readonly locator: HostLocator;
+  /** Whether other subnets can dial this host. */
+  isReachable(): boolean;
 }
 
 export class OverlayHostStreams implements HostStreams {
@@ -25,49 +35,76 @@ export class OverlayHostStreams implements HostStreams {
 
   async dial(hostId: string, protocol: string, signal: AbortSignal): Promise<HostStream> {
     const channel = this.#open(hostId) ?? (await this.#connect(hostId, signal));
-    const stream = await channel.connection.newStream(PROTOCOL_PREFIX + protocol, { signal });
-    return toHostStream(stream, hostId);
+    const stream = await channel.connection.newStream(PROTOCOL_PREFIX + protocol, {
+      signal,
+      runOnLimitedConnection: true,
+    });
+    return toHostStream(stream, channel);
   }
 
   handle(protocol: string, handler: (stream: HostStream) => Promise<void>): () => void {
     const { node, pool } = this.#parts;
     const name = PROTOCOL_PREFIX + protocol;
-    void node.handle(name, async (stream, connection) => {
+    const serve = async (stream: Stream, connection: Connection): Promise<void> => {
       try {
         await pool.admitted(connection);
         const channel = [...pool.channels].find((one) => one.connection === connection);
         if (channel === undefined) throw new OverlayError("ERR_OVERLAY_REFUSED", "no hello");
-        await handler(toHostStream(stream, channel.hostId));
+        await handler(toHostStream(stream, channel));
       } catch (error) {
         stream.abort(error as Error);
       }
-    });
+    };
+    void node.handle(name, serve, { runOnLimitedConnection: true });
     return () => void node.unhandle(name);
   }
 
+  /** An open channel, a direct one if there is a choice. */
   #open(hostId: string): PeerChannel | undefined {
-    return [...this.#parts.pool.channels].find(
+    const open = [...this.#parts.pool.channels].filter(
       (channel) => channel.isOpen && channel.isMember && channel.hostId === hostId,
     );
+    return open.find((channel) => !channel.isRelayed) ?? open[0];
   }
 
   async #connect(hostId: string, signal: AbortSignal): Promise<PeerChannel> {
-    const { pool, addressesOf } = this.#parts;
-    return tryStaggered(
-      addressesOf(hostId),
-      async (address) => {
-        const channel = await pool.dial(address, signal);
-        if (channel.isMember && channel.hostId === hostId) return channel;
-        throw new OverlayError("ERR_OVERLAY_WRONG_PEER", `${address} is another host by now`);
+    const { pool, locator } = this.#parts;
+    const { addresses, relays } = await locator.locate(hostId);
+    const key = fromBase32(hostId);
+    const ways = [
+      ...addresses.map((address) => () => pool.dial(address, signal)),
+      ...relays.map((relay) => () => pool.dialThrough(relay, key, signal)),
+    ];
+    if (ways.length === 0)
+      throw new OverlayError("ERR_OVERLAY_UNREACHABLE", `nobody says where host ${hostId} is`);
+    const channel = await tryStaggered(
+      ways,
+      async (reach) => {
+        const reached = await reach();
+        if (reached.isMember && reached.hostId === hostId) return reached;
+        throw new OverlayError("ERR_OVERLAY_WRONG_PEER", "another host answers there by now");
       },
       STAGGER_MS,
     );
+    return channel.isRelayed ? this.#reverse(channel) : channel;
+  }
+
+  /** Has the other end dial this one, if that can be done; else goes on through the relay. */
+  async #reverse(channel: PeerChannel): Promise<PeerChannel> {
+    if (!this.#parts.isReachable()) return channel;
+    try {
+      await channel.call(CALL.reverse, new Uint8Array(), REVERSE_TIMEOUT_MS);
+    } catch {
+      return channel; // the relay serves
+    }
+    return this.#open(channel.hostId) ?? channel;
   }
 }
 
-function toHostStream(stream: Stream, peer: string): HostStream {
+function toHostStream(stream: Stream, channel: PeerChannel): HostStream {
   return {
-    peer,
+    peer: channel.hostId,
+    isRelayed: channel.isRelayed,
     async write(bytes) {
       // libp2p's own onDrain() works once per stream.
       if (!stream.send(bytes)) await drained(stream);
@@ -89,7 +126,7 @@ function drained(stream: Stream): Promise<void> {
 /** libp2p's own loop has no back-pressure: the stream is paused while the reader works. */
 async function* readPaced(stream: Stream): AsyncGenerator<Uint8Array> {
   for await (const bytes of stream) {
-    stream.pause();
+    if (stream.readStatus === "readable") stream.pause(); // the last bytes of a closing one are not
     yield bytes.subarray();
     if (stream.readStatus === "paused") stream.resume();
   }

@@ -42,6 +42,9 @@ export class KadRouting implements Routing {
   readonly #self: Placed;
   readonly #entries = new Map<string, Placed>();
   readonly #evicted = new Set<string>();
+  /** Subnets that cannot be dialled: they ask, and stand in no table. */
+  readonly #clients = new Set<string>();
+  #isClient = false;
   readonly #listeners: ((event: RoutingEvent) => void)[] = [];
   #changes = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -57,6 +60,11 @@ export class KadRouting implements Routing {
     this.#table.addEventListener("peer:remove", (event) => this.#onRemove(peerOf(event)));
   }
 
+  /** Whether nobody can dial this subnet: it asks the DHT and keeps nobody else's records. */
+  get isClient(): boolean {
+    return this.#isClient;
+  }
+
   get changes(): number {
     return this.#changes;
   }
@@ -70,7 +78,7 @@ export class KadRouting implements Routing {
   }
 
   closestKnown(key: Uint8Array, count: number): readonly RoutingEntry[] {
-    return sortByDistance(key, [this.#self, ...this.#entries.values()]).slice(0, count);
+    return sortByDistance(key, [...this.#own(), ...this.#entries.values()]).slice(0, count);
   }
 
   async closest(
@@ -81,7 +89,7 @@ export class KadRouting implements Routing {
     // Alone, a query would wait for its signal; kad-dht's own way round that spends its first
     // self-query on an empty table.
     if (this.#table.size === 0) return [this.#self];
-    const found = new Map<string, Placed>([[this.#self.subnetId, this.#self]]);
+    const found = new Map(this.#own().map((self) => [self.subnetId, self]));
     try {
       for await (const event of this.#dht.getClosestPeers(key, { signal })) {
         if (event.name === "FINAL_PEER") this.#collect(found, event.peer.id);
@@ -116,6 +124,7 @@ export class KadRouting implements Routing {
 
   add(subnetId: string): void {
     this.#evicted.delete(subnetId);
+    this.#clients.delete(subnetId);
     this.#table.queueRoutingTableUpdate(peerIdOf(fromBase32(subnetId)), {
       activeTimeout: ENTRY_CHECK_MS,
     });
@@ -129,6 +138,30 @@ export class KadRouting implements Routing {
     this.#forget(subnetId);
   }
 
+  demote(subnetId: string): void {
+    if (this.#clients.has(subnetId)) return;
+    this.#clients.add(subnetId);
+    void this.#table.remove(peerIdOf(fromBase32(subnetId))).catch(() => {}); // was not in it
+    this.#forget(subnetId);
+  }
+
+  /**
+   * Takes part in the DHT, or only asks it.
+   *
+   * @param isClient it is sure that nobody can dial this subnet, so it keeps nobody else's records
+   */
+  async serve(isServing: boolean, isClient: boolean): Promise<void> {
+    await this.#dht.setMode(isServing ? "server" : "client");
+    if (isClient === this.#isClient) return;
+    this.#isClient = isClient;
+    this.#emit({ type: isClient ? "removed" : "added", subnetId: this.#self.subnetId });
+  }
+
+  /** This subnet among those that keep records; a client does where it knows no other. */
+  #own(): Placed[] {
+    return this.#isClient && this.#entries.size > 0 ? [] : [this.#self];
+  }
+
   async #refresh(random: Random): Promise<void> {
     const keys = Array.from({ length: REFRESH_KEYS }, () =>
       Uint8Array.from({ length: 32 }, () => random.below(256)),
@@ -139,14 +172,14 @@ export class KadRouting implements Routing {
 
   #collect(found: Map<string, Placed>, peer: PeerId): void {
     const placed = place(peer);
-    if (placed !== undefined && !this.#evicted.has(placed.subnetId))
+    if (placed !== undefined && !this.#isKeptOut(placed.subnetId))
       found.set(placed.subnetId, placed);
   }
 
   #onAdd(peer: PeerId): void {
     const placed = place(peer);
     if (placed === undefined || placed.subnetId === this.#self.subnetId) return;
-    if (this.#evicted.has(placed.subnetId)) {
+    if (this.#isKeptOut(placed.subnetId)) {
       void this.#table.remove(peer).catch(() => {}); // back on hearsay
       return;
     }
@@ -154,6 +187,10 @@ export class KadRouting implements Routing {
     this.#entries.set(placed.subnetId, placed);
     this.#changes++;
     this.#emit({ type: "added", subnetId: placed.subnetId });
+  }
+
+  #isKeptOut(subnetId: string): boolean {
+    return this.#evicted.has(subnetId) || this.#clients.has(subnetId);
   }
 
   #onRemove(peer: PeerId): void {

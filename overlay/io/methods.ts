@@ -8,6 +8,10 @@ export const CALL = {
   adopt: "adopt",
   /** HostSetPull -> HostSets: the asked subnet's set, when newer. */
   hostSetPull: "host-set-pull",
+  /** DialBackRequest -> DialBackResponse: whether the asker can be dialled. */
+  dialBack: "dial-back",
+  /** Empty -> empty: the asked host, reached through a relay, dials the asker. */
+  reverse: "reverse",
   put: "put",
   get: "get",
   watch: "watch",

@@ -11,7 +11,7 @@ import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import type { Routing } from "../routing/routing.ts";
-import type { HostSet } from "../subnet/host-set.ts";
+import { isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { parseAddress, toMultiaddrText } from "../address.ts";
@@ -46,6 +46,8 @@ export interface NeighbourParts {
   readonly log: Logger;
   /** What libp2p's peer store knows of a subnet that no host set is known of. */
   addressesOf(subnetId: string): Promise<readonly string[]>;
+  /** Whether that IP address is one of this host's link. */
+  isOnLink(address: string): boolean;
   /** False keeps every packet on the link. */
   readonly allowsDials: boolean;
 }
@@ -89,7 +91,8 @@ export class Neighbours {
 
   /** Whether another subnet is known, reached or not. */
   get knowsOthers(): boolean {
-    return this.#lost.size > 0 || this.#parts.routing.entries().length > 0;
+    const isServed = [...this.#lost.values()].some(({ set }) => isServing(set.hosts));
+    return isServed || this.#parts.routing.entries().length > 0;
   }
 
   isQuarantined(multiaddrText: string): boolean {
@@ -138,7 +141,17 @@ export class Neighbours {
     this.#trouble.delete(subnetId);
     const lost = this.#lost.get(subnetId);
     if (lost !== undefined) lost.nextAtMs = this.#parts.clock.monotonicMs() + MET_AFTER_MS;
-    this.#parts.routing.add(subnetId);
+    this.judge(subnetId);
+  }
+
+  /** To be told of news of a subnet: whether it can be dialled decides whether it may be routed to. */
+  judge(subnetId: string): void {
+    const channels = this.channels(subnetId);
+    const { book, routing } = this.#parts;
+    const isDialled = channels.some(({ connection }) => connection.direction === "outbound");
+    if (isDialled || isServing(book.get(subnetId)?.hosts ?? [])) {
+      if (channels.length > 0) routing.add(subnetId);
+    } else routing.demote(subnetId);
   }
 
   /** To be told of each channel that closes; looks after the subnet at once. */
@@ -159,7 +172,7 @@ export class Neighbours {
 
   /** Remembers a subnet to be contacted when nothing better is known, as after a restart. */
   remember(set: HostSet): void {
-    if (set.hosts.length === 0) return;
+    if (!isWorthDialling(set)) return;
     const sinceMs = this.#parts.clock.monotonicMs();
     this.#lost.delete(set.subnetId);
     this.#lost.set(set.subnetId, { set, sinceMs, nextAtMs: 0, delayMs: LOST_RETRY_MS });
@@ -190,6 +203,10 @@ export class Neighbours {
     for (const { subnetId } of this.#parts.routing.entries())
       if (this.channels(subnetId).length === 0) void this.#look(subnetId);
     for (const [subnetId, lost] of this.#lost) {
+      if (!isWorthDialling(this.#parts.book.get(subnetId) ?? lost.set)) {
+        this.#lost.delete(subnetId); // it dials us
+        continue;
+      }
       if (this.channels(subnetId).length > 0) {
         if (lost.nextAtMs <= nowMs) this.#lost.delete(subnetId);
       } else if (this.isReaching && lost.sinceMs + LOST_KEPT_MS < nowMs)
@@ -222,11 +239,15 @@ export class Neighbours {
 
   /** Addresses of the subnet's hosts, hosts in random order, quarantined ones last. */
   async #candidates(subnetId: string): Promise<readonly string[]> {
-    const { book, random } = this.#parts;
-    const hosts = random.shuffle(
-      book.get(subnetId)?.hosts ?? this.#lost.get(subnetId)?.set.hosts ?? [],
+    const { book, random, isOnLink } = this.#parts;
+    const known = book.get(subnetId)?.hosts ?? this.#lost.get(subnetId)?.set.hosts ?? [];
+    const hosts = dialable(random.shuffle(known));
+    const listed = hosts.flatMap((host) =>
+      // Private networks repeat: unproven, an address of this link is most likely this link's.
+      host.reach === "reachable"
+        ? host.subnetAddresses
+        : host.subnetAddresses.filter((address) => !isOnLink(parseAddress(address).host)),
     );
-    const listed = hosts.flatMap((host) => host.subnetAddresses);
     const all = listed.length > 0 ? listed : await this.#parts.addressesOf(subnetId);
     const isBad = (address: string): number =>
       this.isQuarantined(toMultiaddrText(parseAddress(address))) ? 1 : 0;
@@ -274,6 +295,18 @@ export class Neighbours {
     this.#postpone(lost, nowMs);
     await this.connect(subnetId).catch(() => {}); // next time, perhaps
   }
+}
+
+/** A subnet that has said that nobody can dial it is not dialled. */
+function isWorthDialling({ hosts }: HostSet): boolean {
+  return hosts.some(({ reach }) => reach !== "unreachable");
+}
+
+/** Hosts that other subnets can dial, then those that may be; without either, all. */
+function dialable(hosts: readonly SetHost[]): readonly SetHost[] {
+  const rank = { reachable: 0, unknown: 1, unreachable: 2 } as const;
+  const worth = hosts.filter(({ reach }) => reach !== "unreachable");
+  return (worth.length > 0 ? worth : hosts).toSorted((a, b) => rank[a.reach] - rank[b.reach]);
 }
 
 /** What one host answers, or fails to, and another may not: busy, leaving or gone. */

@@ -9,6 +9,7 @@
 import { noise } from "@chainsafe/libp2p-noise";
 import { yamux } from "@chainsafe/libp2p-yamux";
 import { privateKeyFromRaw, publicKeyFromRaw } from "@libp2p/crypto/keys";
+import { circuitRelayServer, circuitRelayTransport } from "@libp2p/circuit-relay-v2";
 import { identify } from "@libp2p/identify";
 import type { Connection, Libp2p, PeerId, StreamHandler } from "@libp2p/interface";
 import { kadDHT, passthroughMapper, type KadDHT } from "@libp2p/kad-dht";
@@ -19,6 +20,7 @@ import { multiaddr, type Multiaddr } from "@multiformats/multiaddr";
 import { createLibp2p, type Libp2pOptions } from "libp2p";
 import { concatBytes, toHex, utf8 } from "../../platform/bytes.ts";
 import { errorCode, errorMessage } from "../../platform/errors.ts";
+import { parseAddress, toMultiaddrText } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import { ipOfMultiaddrText } from "../address.ts";
@@ -29,6 +31,9 @@ export const KAD_PROTOCOL = "/causeway/kad/1";
 /** At most this much is in flight per stream; under libp2p's read buffer of 4 MiB. */
 const STREAM_WINDOW_BYTES_MAX = 2 * 2 ** 20;
 export const K_BUCKET_SIZE = 8;
+const HOP_STREAMS_MAX = 300;
+/** A limited connection lives no longer than this, as the protocol wants a bound. */
+const RELAYED_MS_MAX = 24 * 3_600_000;
 
 /** What a node listens on and whom it may speak with. */
 export interface NodeReach {
@@ -62,12 +67,75 @@ export interface SubnetNode {
   readonly dht: KadDHT;
 }
 
+/** What a host does for others that cannot be dialled, and how much of it. */
+export interface RelayLimits {
+  /** Hosts that may reserve; 0: none. */
+  readonly reservationsMax: number;
+  /** Bytes that one connection through this host may carry, both ways together; 0: no limit. */
+  readonly connectionBytesMax: number;
+  /** Whether that host key is a member's; only members are relayed. */
+  readonly isMember: (key: Uint8Array) => boolean;
+}
+
 /** @throws {OverlayError} ERR_OVERLAY_PORT when the port is taken */
-export async function createHostNode(options: NodeOptions): Promise<Libp2p> {
-  return start({
-    ...base(options, {}),
-    services: { identify: identify({ timeout: 15_000 }), ping: pings() },
+export async function createHostNode(options: NodeOptions, limits?: RelayLimits): Promise<Libp2p> {
+  const common = base(options, {});
+  const services = { identify: identify({ timeout: 15_000 }), ping: pings() };
+  if (limits === undefined) return start({ ...common, services });
+  const { reservationsMax, connectionBytesMax, isMember } = limits;
+  const isStranger = (peer: PeerId): boolean => !isMember(publicKeyOf(peer) ?? new Uint8Array());
+  const relay = circuitRelayServer({
+    maxInboundHopStreams: HOP_STREAMS_MAX,
+    maxOutboundStopStreams: HOP_STREAMS_MAX,
+    reservations: {
+      maxReservations: reservationsMax,
+      applyDefaultLimit: connectionBytesMax > 0,
+      ...(connectionBytesMax > 0 && {
+        defaultDataLimit: BigInt(connectionBytesMax),
+        defaultDurationLimit: RELAYED_MS_MAX,
+      }),
+    },
   });
+  return start({
+    ...common,
+    transports: [
+      ...common.transports,
+      circuitRelayTransport({ maxInboundStopStreams: HOP_STREAMS_MAX, reservationConcurrency: 4 }),
+    ],
+    connectionGater: {
+      ...common.connectionGater,
+      denyInboundRelayReservation: isStranger,
+      denyOutboundRelayedConnection: isStranger,
+    },
+    services: { ...services, ...(reservationsMax > 0 && { relay }) },
+  });
+}
+
+/** Where a host is reached through one that it has a reservation at. */
+export function relayedAddress(relay: Uint8Array, address: string, host: Uint8Array): Multiaddr {
+  return throughRelay(relay, address).encapsulate(`/p2p/${peerIdOf(host).toString()}`);
+}
+
+/** Reserves a relay and listens through it. @throws when it refuses */
+export async function listenThrough(
+  node: Libp2p,
+  relay: Uint8Array,
+  address: string,
+): Promise<void> {
+  const { transportManager } = (node as unknown as WithComponents).components;
+  await transportManager.listen([throughRelay(relay, address)]);
+}
+
+/** Whether a reservation at that relay stands. */
+export function isListeningThrough(node: Libp2p, relay: Uint8Array): boolean {
+  const { transportManager } = (node as unknown as WithComponents).components;
+  const through = `/p2p/${peerIdOf(relay).toString()}/p2p-circuit`;
+  return transportManager.getAddrs().some((address) => address.toString().includes(through));
+}
+
+function throughRelay(relay: Uint8Array, address: string): Multiaddr {
+  const at = toMultiaddrText(parseAddress(address));
+  return multiaddr(`${at}/p2p/${peerIdOf(relay).toString()}/p2p-circuit`);
 }
 
 /** @throws {OverlayError} ERR_OVERLAY_PORT when the port is taken */
@@ -110,7 +178,12 @@ export function listeningPort(node: Libp2p): number {
 }
 
 interface WithComponents {
-  readonly components: { readonly transportManager: { getAddrs(): Multiaddr[] } };
+  readonly components: {
+    readonly transportManager: {
+      getAddrs(): Multiaddr[];
+      listen(addresses: Multiaddr[]): Promise<void>;
+    };
+  };
 }
 
 type KadComponents = Parameters<ReturnType<typeof kadDHT>>[0];
@@ -118,7 +191,7 @@ type KadComponents = Parameters<ReturnType<typeof kadDHT>>[0];
 function createDht(components: KadComponents): KadDHT {
   return kadDHT({
     protocol: KAD_PROTOCOL,
-    clientMode: false,
+    clientMode: true, // until another subnet has dialled this one
     peerInfoMapper: passthroughMapper, // private addresses are the rule here
     kBucketSize: K_BUCKET_SIZE,
     alpha: 3,

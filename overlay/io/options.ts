@@ -3,6 +3,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Metrics } from "../../platform/io/metrics.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
+import type { RelayLimits } from "./nodes.ts";
 
 export interface OverlayOptions {
   /** Made if absent. */
@@ -23,6 +24,8 @@ export interface OverlayOptions {
   readonly replicas: number;
   readonly storageMaxBytes: number;
   readonly recordsPerKeyMax: number;
+  /** What this host does for hosts that cannot be dialled. */
+  readonly relay: Pick<RelayLimits, "reservationsMax" | "connectionBytesMax">;
 }
 
 export interface OverlayParts {

@@ -6,7 +6,6 @@
  */
 import type { Libp2p } from "@libp2p/interface";
 import { isEqualBytes } from "../../platform/bytes.ts";
-import { formatAddress } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import { fromBase32, toBase32 } from "../../platform/base32.ts";
 import { WIRE_VERSION, WIRE_VERSION_MIN } from "../identity/hello.ts";
@@ -22,13 +21,15 @@ import { checkPort, findFreePorts } from "./free-ports.ts";
 import { Formation, type NextSubnet } from "./formation.ts";
 import { introduce, type Introduced } from "./introduction.ts";
 import type { LevelStore } from "./level-store.ts";
-import { nodeReach } from "./link-reach.ts";
+import { isAddressOnLink, nodeReach } from "./link-reach.ts";
 import type { LinkEar } from "./link-ear.ts";
 import type { Link, LinkNotice } from "./mdns-link.ts";
 import { MemberState } from "./member-state.ts";
+import { CALL } from "./methods.ts";
 import { createHostNode, type NodeReach } from "./nodes.ts";
 import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
+import { Outreach } from "./outreach.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { SubnetSession } from "./session.ts";
 import type { StateDirectory } from "./state.ts";
@@ -53,6 +54,7 @@ export class OverlayHost {
   hostNode!: Libp2p;
   hostPool!: ChannelPool;
   readonly link: Link;
+  outreach!: Outreach;
   formation!: Formation;
   session: SubnetSession | undefined;
   joinedVia: JoinedVia | null = null;
@@ -131,13 +133,6 @@ export class OverlayHost {
     throw new OverlayError("ERR_OVERLAY_NOT_JOINED", `this host is in no subnet: ${why}`);
   }
 
-  /** Host-node addresses that a token names: this host's first, then its siblings'. */
-  contactAddresses(): string[] {
-    const own = this.#where.addresses.map((address) => formatAddress(address, this.#ports.host));
-    const others = (this.session?.hosts ?? []).flatMap((host) => host.hostAddresses);
-    return [...new Set([...own, ...others])];
-  }
-
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
@@ -162,7 +157,12 @@ export class OverlayHost {
     await this.#state.resign();
   }
 
-  get #ports(): { readonly subnet: number; readonly host: number } {
+  /** Addresses of this host on the link, no zones. */
+  get addresses(): readonly string[] {
+    return this.#where.addresses;
+  }
+
+  get ports(): { readonly subnet: number; readonly host: number } {
     return { subnet: this.#port, host: this.#port + 1 };
   }
 
@@ -175,7 +175,10 @@ export class OverlayHost {
     const { clock, log } = parts;
     this.#port = options.port === 0 ? await findFreePorts() : options.port;
     for (const port of [this.#port, this.#port + 1]) await checkPort(port);
-    this.hostNode = await createHostNode({ key: hostKey, port: this.#ports.host, ...this.#reach });
+    this.hostNode = await createHostNode(
+      { key: hostKey, port: this.ports.host, ...this.#reach },
+      { ...options.relay, isMember: (key) => this.hostPool.hasMember(key) },
+    );
     this.hostPool = await ChannelPool.start(
       this.hostNode,
       {
@@ -187,7 +190,10 @@ export class OverlayHost {
         subnetKey: () => this.session?.key,
         trust: this.trust,
         approve: (channel) => approveHost(channel),
-        onCall: async (channel, method, body) => this.joined().onSiblingCall(channel, method, body),
+        onCall: async (channel, method, body) =>
+          method === CALL.reverse
+            ? this.outreach.answerReverse(channel)
+            : this.joined().onSiblingCall(channel, method, body),
         onNotice: (channel, method, body) => this.session?.onSiblingNotice(channel, method, body),
         heartbeatMs: SIBLING_HEARTBEAT_MS,
         silenceMaxMs: SIBLING_SILENCE_MS,
@@ -197,6 +203,7 @@ export class OverlayHost {
         onClose: (channel) => this.session?.onSiblingClose(channel),
       },
     );
+    this.outreach = new Outreach(this);
     this.formation = new Formation({
       options,
       parts,
@@ -236,6 +243,7 @@ export class OverlayHost {
     this.#keeper.stop();
     this.#where.stop();
     this.trust.stop();
+    this.outreach?.stop();
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.allSettled([this.link.close(), this.hostPool?.close()]);
     await Promise.allSettled([this.hostNode?.stop()]);
@@ -272,8 +280,8 @@ export class OverlayHost {
       hostTag: hostTagOf(this.hostKey.id),
       wireMin: WIRE_VERSION_MIN,
       wireMax: WIRE_VERSION,
-      subnetPort: this.#ports.subnet,
-      hostPort: this.#ports.host,
+      subnetPort: this.ports.subnet,
+      hostPort: this.ports.host,
       overlayTag: overlayTagOf(overlay.id),
       subnetTag: subnetTagOf(fromBase32(session.subnetId)),
       stampMs: Number(session.claim.stampMs),
@@ -308,6 +316,7 @@ export class OverlayHost {
     const offsetMs = Number(channel.peerHello.wallMs) - this.parts.clock.wallMs();
     this.clockOffsets.set(channel.hostId, offsetMs);
     this.session?.onSiblingOpen(channel);
+    this.outreach.onOpen(channel);
   }
 
   // ---- the subnet
@@ -332,7 +341,7 @@ export class OverlayHost {
       membership: () => members.membership,
       records,
       hostPool,
-      ports: this.#ports,
+      ports: this.ports,
       reach: this.#reach,
       hostName: options.hostName,
       replicas: options.replicas,
@@ -341,8 +350,10 @@ export class OverlayHost {
       clock: parts.clock,
       random: parts.random,
       log: parts.log,
-      addresses: () => this.#where.addresses,
+      addresses: () => this.addresses,
       onLink: (hostId) => this.#where.addressesOf(hostId),
+      isOnLink: (address) => isAddressOnLink(address, this.link.current()),
+      relays: () => this.outreach.relays.list(),
       askLink: (recordKey) => this.link.ask(toBase32(recordKey)),
       version,
       hostSet,

@@ -5,7 +5,7 @@ import { limitWarnings } from "../../platform/limited-log.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import type { PendingHost } from "../identity/pending-hosts.ts";
-import type { SetHost } from "../subnet/host-set.ts";
+import { isServing, type SetHost } from "../subnet/host-set.ts";
 import type {
   Directory,
   Finding,
@@ -109,7 +109,8 @@ class RunningOverlay implements Overlay {
     this.streams = new OverlayHostStreams({
       node: host.hostNode,
       pool: host.hostPool,
-      addressesOf: (hostId) => this.#addressesOf(hostId),
+      locator: host.outreach.locator,
+      isReachable: () => host.session?.reachability.reach === "reachable",
     });
   }
 
@@ -131,7 +132,7 @@ class RunningOverlay implements Overlay {
         id: members.overlay === null ? null : toBase32(members.overlay.id),
         name: members.overlay?.name ?? null,
         isLocked: members.overlay?.isLocked ?? false,
-        subnets: session === undefined ? 0 : entries.length + 1,
+        subnets: session === undefined ? 0 : this.#otherSubnets().length + 1,
       },
       routing: {
         entries: entries.map(({ subnetId }) => ({
@@ -142,6 +143,10 @@ class RunningOverlay implements Overlay {
       },
       bootstrap: { contacts: this.#host.formation.bootstrapContacts },
       records: { owned: counts.owned, copies: counts.copies },
+      reachability: {
+        state: session?.reachability.reach ?? "unknown",
+        relays: this.#host.outreach.relays.list().map(({ host }) => toBase32(host)),
+      },
       link: {
         interface: stats.interface,
         addresses: stats.addresses,
@@ -156,7 +161,7 @@ class RunningOverlay implements Overlay {
   subnets(): readonly SubnetView[] {
     const { session } = this.#host;
     if (session === undefined) return [];
-    const others = session.routing.entries().map(({ subnetId }) => {
+    const others = this.#otherSubnets().map((subnetId) => {
       const set = session.book.get(subnetId);
       const hosts = (set?.hosts ?? []).map((host) => toHostView(host, ""));
       return { id: subnetId, hosts, isSelf: false, hostSetVersion: set?.version ?? 0n };
@@ -164,6 +169,18 @@ class RunningOverlay implements Overlay {
     const hostSetVersion = session.hostSet?.version ?? 0n;
     const own = { id: session.subnetId, hosts: this.#ownHosts(), isSelf: true, hostSetVersion };
     return [own, ...others];
+  }
+
+  /** Those of the table, and clients, which stand in none, as long as they are connected. */
+  #otherSubnets(): readonly string[] {
+    const { session } = this.#host;
+    if (session === undefined) return [];
+    const entries = session.routing.entries().map(({ subnetId }) => subnetId);
+    const connected = session.neighbours.channels().map(({ subnetId }) => subnetId);
+    // A client is connected to one of our hosts, perhaps not to this one.
+    const clients = session.book.all().filter(({ hosts }) => hosts.length > 0 && !isServing(hosts));
+    const all = [...entries, ...connected, ...clients.map(({ subnetId }) => subnetId)];
+    return [...new Set(all)];
   }
 
   async explain(): Promise<readonly Finding[]> {
@@ -176,7 +193,7 @@ class RunningOverlay implements Overlay {
   }): Promise<string> {
     this.#host.joined(); // a token names addresses at which somebody answers
     this.#checkMayAdmit("make the token");
-    const contacts = this.#host.contactAddresses();
+    const contacts = this.#host.outreach.contactAddresses();
     const token = await this.#host.members.createToken({ ...options, contacts });
     this.#host.trust.announceLock();
     return token;
@@ -301,13 +318,6 @@ class RunningOverlay implements Overlay {
   #ownHosts(): readonly HostView[] {
     const { session, hostKey } = this.#host;
     return (session?.hosts ?? []).map((host) => toHostView(host, hostKey.id));
-  }
-
-  #addressesOf(hostId: string): readonly string[] {
-    const { session } = this.#host;
-    if (session === undefined) return [];
-    const all = [...session.hosts, ...session.book.all().flatMap((set) => set.hosts)];
-    return all.find((host) => host.id === hostId)?.hostAddresses ?? [];
   }
 
   #createSubnet(): Subnet {

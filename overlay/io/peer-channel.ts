@@ -100,7 +100,10 @@ export class PeerChannel {
     context: ChannelContext,
     signal: AbortSignal,
   ): Promise<PeerChannel> {
-    const stream = await connection.newStream(PEER_PROTOCOL, { signal });
+    const stream = await connection.newStream(PEER_PROTOCOL, {
+      signal,
+      runOnLimitedConnection: true, // a relay may have been told to limit what it carries
+    });
     const channel = new PeerChannel(stream, connection, context);
     await channel.#opened.promise;
     return channel;
@@ -146,6 +149,11 @@ export class PeerChannel {
   /** It has a membership, if only one that waits to be taken back into its subnet. */
   get #isKnown(): boolean {
     return this.greeting.membership !== undefined;
+  }
+
+  /** Through a relay: the other end's address is then the relay's. */
+  get isRelayed(): boolean {
+    return this.connection.remoteAddr.toString().includes("/p2p-circuit");
   }
 
   get isOpen(): boolean {

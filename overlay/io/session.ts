@@ -3,26 +3,20 @@
  * ways. Another subnet (a merge, a move) is another session.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
-import type { Logger } from "../../platform/logger.ts";
-import type { Random } from "../../platform/random.ts";
 import { OverlayError } from "../errors.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import { hostTagOf } from "../identity/tags.ts";
-import type { DurableRecords } from "../records/durable-records.ts";
 import {
   InterestNoticeCodec,
   SignedCodec,
-  type Membership,
+  type Signed,
   type SubnetClaim,
 } from "../schema/messages.ts";
-import type { HostSet, SetHost } from "../subnet/host-set.ts";
+import { isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import { STATEMENT_GOOD_FOR_MS } from "../subnet/host-set-machine.ts";
 import { SubnetBook } from "../subnet/subnet-book.ts";
-import { approveNeighbour } from "./approval.ts";
-import { ChannelPool } from "./channel-pool.ts";
-import type { ChannelTrust } from "./channel-trust.ts";
+import type { ChannelPool } from "./channel-pool.ts";
 import { Custodian } from "./custodian.ts";
 import { OverlayDirectory } from "./directory.ts";
 import { HostSetExchange } from "./host-set-exchange.ts";
@@ -31,52 +25,22 @@ import { introduceMember, type Introduced } from "./introduction.ts";
 import { KadRouting } from "./kad-routing.ts";
 import { CALL, NOTICE } from "./methods.ts";
 import { Neighbours } from "./neighbours.ts";
-import { createSubnetNode, toMultiaddr, type NodeReach, type SubnetNode } from "./nodes.ts";
+import type { SubnetNode } from "./nodes.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import type { SessionParts } from "./session-parts.ts";
+import { openSubnetNode } from "./subnet-door.ts";
+import { Reachability } from "./reachability.ts";
 import { RecordMover } from "./record-mover.ts";
 import { serveRecords } from "./record-service.ts";
 import { Siblings } from "./siblings.ts";
 import { WatchDesk } from "./watch-desk.ts";
 import { Watcher } from "./watcher.ts";
 
-const NEIGHBOUR_HEARTBEAT_MS = 4_000;
-const NEIGHBOUR_SILENCE_MS = 11_000;
 const MAINTAIN_MS = 1_000;
 const PULL_EVERY_MS = 60_000;
 const STATEMENT_EVERY_MS = STATEMENT_GOOD_FOR_MS * 0.4;
 const SIBLING_RETRY_MS = 5_000;
 const LEAVE_WAIT_MS = 100;
-
-export interface SessionParts {
-  readonly subnetKey: KeyPair;
-  readonly claim: SubnetClaim;
-  readonly hostKey: KeyPair;
-  readonly overlay: { readonly id: Uint8Array; readonly secret: Uint8Array };
-  membership(): Membership;
-  readonly records: DurableRecords;
-  readonly hostPool: ChannelPool;
-  readonly ports: { readonly subnet: number; readonly host: number };
-  readonly reach: NodeReach;
-  readonly hostName: string;
-  readonly replicas: number;
-  readonly allowsWan: boolean;
-  readonly trust: ChannelTrust;
-  readonly clock: Clock;
-  readonly random: Random;
-  readonly log: Logger;
-  /** Addresses of this host on the link, no zones. */
-  addresses(): readonly string[];
-  /** Host-node addresses of a host of the link as multicast tells them. */
-  onLink(hostId: string): readonly string[];
-  /** Asks the link for holders of a key; host tags. */
-  askLink(key: Uint8Array): Promise<readonly string[]>;
-  /** Greatest version of this subnet's host set known before. */
-  readonly version: bigint;
-  /** A handed-over host set, when joining. */
-  readonly hostSet: HostSet | undefined;
-  /** The host set, or who is live, changed. */
-  onChange(): void;
-}
 
 export class SubnetSession {
   readonly subnetId: string;
@@ -90,12 +54,14 @@ export class SubnetSession {
   readonly mover: RecordMover;
   readonly #parts: SessionParts;
   readonly #node: SubnetNode;
-  readonly #pool: ChannelPool;
+  readonly pool: ChannelPool;
   readonly #keeper: HostSetKeeper;
   readonly #exchange: HostSetExchange;
+  readonly reachability: Reachability;
   readonly #watches: WatchDesk;
   readonly #watcher: Watcher;
   readonly #timers: NodeJS.Timeout[] = [];
+  #statedAddresses = "";
   #isClosed = false;
 
   /** @throws {OverlayError} ERR_OVERLAY_PORT when the subnet's port is taken */
@@ -103,37 +69,7 @@ export class SubnetSession {
     // The node asks for the session before it is there; such questions wait for it.
     const ready = Promise.withResolvers<SubnetSession>();
     const door: { session?: SubnetSession } = {};
-    const node = await createSubnetNode({
-      key: parts.subnetKey,
-      port: parts.ports.subnet,
-      ...parts.reach,
-      secret: parts.overlay.secret,
-      announced: () => door.session?.announcedAddresses().map(toMultiaddr) ?? [],
-      isQuarantined: (address) => door.session?.neighbours.isQuarantined(address) ?? false,
-      admitted: async (connection) => (await ready.promise).#pool.admitted(connection),
-    });
-    const pool = await ChannelPool.start(
-      node.node,
-      {
-        clock: parts.clock,
-        log: parts.log,
-        hostKey: parts.hostKey,
-        overlay: () => parts.overlay.id,
-        subnetKey: () => parts.subnetKey,
-        introduce: () => door.session?.introduce() ?? introduceMember(parts),
-        trust: parts.trust,
-        approve: (channel) => approveNeighbour(channel, parts.subnetKey.publicKey, parts.trust),
-        onCall: async (channel, method, body) =>
-          (await ready.promise).onNeighbourCall(channel, method, body),
-        onNotice: (channel, method, body) => door.session?.onNeighbourNotice(channel, method, body),
-        heartbeatMs: NEIGHBOUR_HEARTBEAT_MS,
-        silenceMaxMs: NEIGHBOUR_SILENCE_MS,
-      },
-      {
-        onOpen: (channel) => door.session?.onNeighbourOpen(channel),
-        onClose: (channel, reason) => door.session?.onNeighbourClose(channel, reason),
-      },
-    );
+    const { node, pool } = await openSubnetNode(parts, door, ready.promise);
     const session = new SubnetSession(parts, node, pool);
     door.session = session;
     ready.resolve(session);
@@ -145,7 +81,7 @@ export class SubnetSession {
     const { hostKey, clock, random, log, records, replicas } = parts;
     this.#parts = parts;
     this.#node = node;
-    this.#pool = pool;
+    this.pool = pool;
     this.subnetId = parts.subnetKey.id;
     this.claim = parts.claim;
     this.#keeper = new HostSetKeeper({
@@ -153,9 +89,11 @@ export class SubnetSession {
       generation: parts.claim.generation,
       overlayId: parts.overlay.id,
       // A handed-over set is to be news, or this host would announce itself alone.
-      version: parts.hostSet === undefined ? parts.version : 0n,
+      version: parts.hostSet ? 0n : parts.version,
+      reach: () => this.reachability?.reach ?? "unknown",
       onSet: (set) => this.#exchange.serve(set),
       onLiveChanged: () => {
+        this.#serve();
         this.mover.onChange();
         parts.onChange();
       },
@@ -170,6 +108,7 @@ export class SubnetSession {
       random,
       log,
       addressesOf: (id) => this.#exchange.addressesOf(id),
+      isOnLink: (address) => parts.isOnLink(address),
       allowsDials: parts.allowsWan,
     });
     this.#exchange = new HostSetExchange({
@@ -188,6 +127,7 @@ export class SubnetSession {
         parts.onChange();
       },
     });
+    this.reachability = this.#createReachability();
     this.#watches = new WatchDesk(siblings);
     const hosts = (): readonly string[] => this.hosts.map((host) => host.id);
     this.custodian = new Custodian({
@@ -235,8 +175,18 @@ export class SubnetSession {
     };
   }
 
-  /** This host's addresses changed, or its statement grows old. */
+  /** A statement of this host, to be published. */
+  get statement(): Signed {
+    return this.#keeper.ownHost().signed;
+  }
+
+  /** This host's addresses, reach or relays changed, or its statement grows old. */
   restate(): void {
+    const addresses = this.#parts.addresses().join();
+    if (addresses !== this.#statedAddresses) {
+      this.#statedAddresses = addresses;
+      this.reachability.onAddressChange();
+    }
     this.siblings.notify(NOTICE.statement, SignedCodec.encode(this.#keeper.restate()));
   }
 
@@ -281,6 +231,21 @@ export class SubnetSession {
     } else if (method === NOTICE.changed) this.#watches.hear(body);
   }
 
+  #createReachability(): Reachability {
+    const { overlay, trust, isOnLink, clock, log } = this.#parts;
+    return new Reachability({
+      pool: this.pool,
+      neighbours: this.neighbours,
+      overlayId: overlay.id,
+      revoked: () => trust.revoked(),
+      isOnLink,
+      clock,
+      log,
+      statement: () => this.#keeper.ownHost().signed,
+      onChange: () => this.restate(),
+    });
+  }
+
   // ---- the end
 
   /**
@@ -302,26 +267,29 @@ export class SubnetSession {
   async close(how: "done" | "elsewhere" | "retired" = "done"): Promise<void> {
     if (how === "retired") await this.#keeper.resignSubnet();
     this.#isClosed = true;
-    if (how === "elsewhere") this.#pool.abandon("this host is on another link");
+    if (how === "elsewhere") this.pool.abandon("this host is on another link");
     this.#watcher.stop();
     this.mover.stop();
     this.routing.stop();
     this.#keeper.stop();
     this.#exchange.stop();
+    this.reachability.stop();
     for (const timer of this.#timers) clearInterval(timer);
-    await this.#pool.close();
+    await this.pool.close();
     await this.#node.node.stop();
   }
 
   // ---- inside
 
   #begin(): void {
-    const { hostSet, random } = this.#parts;
+    const { hostSet, random, addresses } = this.#parts;
+    this.#statedAddresses = addresses().join();
     if (hostSet !== undefined) {
       this.#keeper.hearSet(hostSet);
       this.#exchange.serve(hostSet);
       for (const host of hostSet.hosts) void this.#meetSibling(host);
     }
+    this.#serve();
     this.routing.start(random);
     this.routing.onEvent(() => {
       this.mover.onChange();
@@ -340,6 +308,7 @@ export class SubnetSession {
   onNeighbourOpen(channel: PeerChannel): void {
     this.#exchange.greet(channel);
     this.neighbours.onOpen(channel);
+    this.reachability.onOpen(channel);
     this.#watcher.onChange();
   }
 
@@ -348,6 +317,7 @@ export class SubnetSession {
     this.#watches.forget(channel);
     if (this.#isClosed) return;
     this.neighbours.onClose(channel);
+    this.reachability.onClose(channel);
     this.#watcher.onChange();
   }
 
@@ -357,7 +327,13 @@ export class SubnetSession {
     body: Uint8Array,
   ): Promise<Uint8Array> {
     const { subnetId } = channel;
+    if (method === CALL.put && this.routing.isClient)
+      throw new OverlayError(
+        "ERR_OVERLAY_REFUSED",
+        "no other subnet can dial this one, so it keeps nobody else's records",
+      );
     if (method === CALL.hostSetPull) return this.#exchange.answerPull(body);
+    if (method === CALL.dialBack) return this.reachability.answer(channel, body);
     if (method === CALL.watch) return this.#watches.serve(channel, body, this.custodian);
     return serveRecords(this.custodian, { method, body, isSibling: false, subnetId });
   }
@@ -379,6 +355,19 @@ export class SubnetSession {
   /** Reaches for subnets that are known and not connected, without waiting for the next round. */
   maintainSoon(delayMs: number): void {
     this.#timers.push(setTimeout(() => this.#maintain(), delayMs));
+  }
+
+  /** Whether this subnet stands in routing tables. */
+  get isServing(): boolean {
+    return isServing(this.hosts);
+  }
+
+  /** The subnet serves the DHT while one of its hosts can be dialled. */
+  #serve(): void {
+    const isClient = this.hosts.every(({ reach }) => reach === "unreachable");
+    void this.routing.serve(this.isServing, isClient).catch((error: unknown) => {
+      this.#parts.log.warn("mode of the DHT not changed", { reason: errorMessage(error) });
+    });
   }
 
   #maintain(): void {

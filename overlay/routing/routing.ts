@@ -32,6 +32,8 @@ export interface Routing {
   closest(key: Uint8Array, count: number, signal: AbortSignal): Promise<readonly RoutingEntry[]>;
   /** A subnet proved that it lives: let it into the table. */
   add(subnetId: string): void;
+  /** A subnet cannot be dialled: out of the table until it is added again. */
+  demote(subnetId: string): void;
   /** A subnet is dead: out of the table, and not back on hearsay. */
   evict(subnetId: string): Promise<void>;
   /** Whether the key's closest subnets are others with this entry gone or come. */

@@ -181,6 +181,21 @@ export interface HostStatement {
   sequence: number;
   goodForMs: number;
   membership: Membership | null;
+  relays: Relay[];
+  reach: number;
+}
+
+export interface Relay {
+  host: Uint8Array;
+  address: string;
+}
+
+export interface DialBackRequest {
+  statement: Signed | null;
+}
+
+export interface DialBackResponse {
+  isReached: boolean;
 }
 
 export interface HostSetBody {
@@ -269,6 +284,8 @@ export const RenewalCodec = createCodec<Renewal>("Renewal", 6 * KIB);
 export const HostStatementCodec = createCodec<HostStatement>("HostStatement", 8 * KIB);
 export const HostSetBodyCodec = createCodec<HostSetBody>("HostSetBody", 64 * KIB);
 export const HostSetsCodec = createCodec<HostSets>("HostSets");
+export const DialBackRequestCodec = createCodec<DialBackRequest>("DialBackRequest", 16 * KIB);
+export const DialBackResponseCodec = createCodec<DialBackResponse>("DialBackResponse", KIB);
 export const OverlayInfoCodec = createCodec<OverlayInfo>("OverlayInfo", KIB);
 export const SignedCodec = createCodec<Signed>("Signed", 64 * KIB);
 export const HostSetPullCodec = createCodec<HostSetPull>("HostSetPull", KIB);

@@ -11,6 +11,7 @@ import { parseAddress } from "../address.ts";
 import { OverlayError } from "../errors.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import { checkMembership } from "../identity/certificate.ts";
+import type { Reach } from "./reachability-machine.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
 import { NOBODY_REVOKED, type Revoked } from "../identity/revoked.ts";
 import {
@@ -27,11 +28,21 @@ export const HOST_SET_DOMAIN = "causeway-host-set-1";
 /** Hosts that a set names at most; identify messages end at 8 KiB. */
 export const HOSTS_ANNOUNCED_MAX = 16;
 export const ADDRESSES_MAX = 8;
+export const RELAYS_MAX = 4;
+/** As a statement says it. */
+const REACHES: readonly Reach[] = ["unknown", "reachable", "unreachable"];
 const NAME_BYTES_MAX = 64;
 const COUNTER_SHIFT = 16n;
 /** A change every millisecond for thirty years; beyond it lies only mischief. */
 const COUNTER_MAX = 2n ** 40n;
 const LEAP_MAX = 2n ** 16n;
+
+/** A host that passes connections on to one that cannot be dialled. */
+export interface RelayAt {
+  /** Its host key. */
+  readonly host: Uint8Array;
+  readonly address: string;
+}
 
 /** One live host, its statement checked. */
 export interface SetHost {
@@ -44,6 +55,9 @@ export interface SetHost {
   readonly sequence: number;
   /** It may admit hosts to the whole overlay. */
   readonly mayAdmit: boolean;
+  /** Whether other subnets can dial it, as it found out. */
+  readonly reach: Reach;
+  readonly relays: readonly RelayAt[];
   readonly signed: Signed;
 }
 
@@ -85,7 +99,12 @@ export function checkStatement(
   const addresses = [...statement.subnetAddresses, ...statement.hostAddresses];
   if (addresses.length > 2 * ADDRESSES_MAX || utf8(statement.name).length > NAME_BYTES_MAX)
     throw refused("a host states too much");
+  if (statement.relays.length > RELAYS_MAX) throw refused("a host states too many relays");
   for (const address of addresses) parseAddress(address);
+  for (const { host, address } of statement.relays) {
+    if (host.length !== KEY_BYTES) throw refused("a relay's key is not 32 bytes");
+    parseAddress(address);
+  }
   return {
     id: toBase32(statement.host),
     key: statement.host,
@@ -94,6 +113,8 @@ export function checkStatement(
     hostAddresses: statement.hostAddresses,
     sequence: statement.sequence,
     mayAdmit: membership.mayAdmit && membership.linkSubnet === null,
+    reach: REACHES[statement.reach] ?? "unknown",
+    relays: statement.relays,
     signed,
     subnet: statement.subnet,
   };
@@ -102,6 +123,16 @@ export function checkStatement(
 /** The membership that a host's own statement carries. */
 export function membershipOf({ signed }: SetHost): Membership {
   return HostStatementCodec.decode(signed.body).membership ?? { chain: [] };
+}
+
+/** A reach as a statement carries it. */
+export function reachCode(reach: Reach): number {
+  return REACHES.indexOf(reach);
+}
+
+/** Whether a subnet takes part in the DHT: one of its hosts can be dialled. */
+export function isServing(hosts: readonly SetHost[]): boolean {
+  return hosts.some(({ reach }) => reach === "reachable");
 }
 
 /** What a version is made of: a counter agreed on the link, and the set's digest against ties. */

@@ -24,7 +24,7 @@ export const statusCommand = defineCommand({
 
 function statusPairs(status: StatusAnswer): readonly (readonly [string, string])[] {
   const { host, subnet, overlay, routing, bootstrap, records, link, health, reason } = status;
-  const { daemon } = status;
+  const { daemon, reachability } = status;
   const names = subnet.hosts.map((one) => one.name).join(", ");
   return [
     ["health", reason === "" ? health : `${health}: ${reason}`],
@@ -41,6 +41,7 @@ function statusPairs(status: StatusAnswer): readonly (readonly [string, string])
     ["", `${count(bootstrap.contacts, "token address", "token addresses")} dialled`],
     ["records", `${records.owned} owned, ${records.copies} kept for others`],
     ["link", `${link.interface ?? "none"}  ${link.addresses.join(", ")}`],
+    ["", reachText(reachability)],
     ["", `multicast: ${link.multicastPacketsSent} sent, ${link.multicastPacketsReceived} received`],
     [
       "daemon",
@@ -48,4 +49,12 @@ function statusPairs(status: StatusAnswer): readonly (readonly [string, string])
     ],
     ["", daemon.state],
   ];
+}
+
+function reachText({ state, relays }: StatusAnswer["reachability"]): string {
+  if (state === "reachable") return "other subnets can dial this host";
+  if (state === "unknown") return "no other subnet has tried to dial this host yet";
+  const by =
+    relays.length === 0 ? "no relay serves it yet" : `served by ${count(relays.length, "relay")}`;
+  return `no other subnet can dial this host; ${by}`;
 }

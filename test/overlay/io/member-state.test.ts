@@ -116,7 +116,11 @@ describe("changes of the membership", () => {
     const membership = await anna.admit(OPEN, scene);
     await bert.accept(anna.info, membership);
     const open = { ...anna.info, locked: false };
-    await Promise.all([bert.lock(), bert.accept(open, membership), bert.settleHome(HOME, undefined)]);
+    await Promise.all([
+      bert.lock(),
+      bert.accept(open, membership),
+      bert.settleHome(HOME, undefined),
+    ]);
     expect(bert.overlay?.isLocked).toBe(true);
     const reopened = await StateDirectory.open(join(directory, "bert"));
     expect(reopened.overlay?.isLocked).toBe(true);

@@ -46,6 +46,7 @@ function neighboursOf({ pool }: Peer, clock: SetClock): Neighbours {
     random: createRandom(1),
     log: SILENT,
     addressesOf: async () => [],
+    isOnLink: () => false,
     allowsDials: true,
   });
 }
@@ -62,6 +63,8 @@ function setOf(subnet: string, address: string): HostSet {
     hostAddresses: [address],
     sequence: 1,
     mayAdmit: true,
+    reach: "reachable" as const,
+    relays: [],
     signed,
   };
   const { publicKey, id } = pairOf(subnet);
@@ -115,6 +118,7 @@ it("goes on looking for a subnet that cut it as soon as the channel was open", a
     random: createRandom(1),
     log: SILENT,
     addressesOf: async () => [],
+    isOnLink: () => false,
     allowsDials: true,
   });
   const pier = await startPeer("bert", ofPier);

@@ -58,6 +58,8 @@ export class ListedRouting implements Routing {
 
   add(): void {}
 
+  demote(): void {}
+
   async evict(subnetId: string): Promise<void> {
     this.evicted.push(subnetId);
     this.#known.delete(subnetId);
@@ -155,6 +157,7 @@ export async function startHost(name: string, subnet: string, replicas = 2): Pro
     random,
     log: SILENT,
     addressesOf: async () => [],
+    isOnLink: () => false,
     allowsDials: true,
   });
   const shared = { records, custodian, neighbours, routing, clock: CLOCK, log: SILENT, replicas };
@@ -234,6 +237,8 @@ export function introduceSites(...sites: readonly (readonly SiteHost[])[]): void
       key: pairOf(name).publicKey,
       name,
       mayAdmit: true,
+      reach: "reachable",
+      relays: [],
       subnetAddresses: [address],
       hostAddresses: [address],
       sequence: 1,

@@ -147,6 +147,8 @@ describe("the wire form", () => {
         sequence: 6,
         goodForMs: 7,
         membership,
+        relays: [{ host: Uint8Array.of(5), address: "d" }],
+        reach: 2,
       },
       "0a0101" +
         "120102" +
@@ -156,8 +158,14 @@ describe("the wire form", () => {
         "2a0163" +
         "3006" +
         "3807" +
-        field(8, MEMBERSHIP),
+        field(8, MEMBERSHIP) +
+        "4a06" +
+        "0a0105" +
+        "120164" +
+        "5002",
     );
+    both(messages.DialBackRequestCodec, { statement: signed }, field(1, SIGNED));
+    both(messages.DialBackResponseCodec, { isReached: true }, "0801");
     both(messages.HostSetsCodec, { sets: [signed] }, field(1, SIGNED));
     both(messages.HostSetPullCodec, { knownVersion: 1n }, "0801");
   });

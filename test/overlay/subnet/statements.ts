@@ -15,6 +15,8 @@ export function statementOf(name: string, change: Partial<HostStatement> = {}): 
     sequence: 1,
     goodForMs: 600_000,
     membership: membershipOf(name),
+    relays: [],
+    reach: 1,
     ...change,
   };
 }
@@ -38,6 +40,8 @@ export function plainHost(index: number, sequence = 1): SetHost {
     hostAddresses: [`10.0.0.${index}:4712`],
     sequence,
     mayAdmit: true,
+    reach: "reachable",
+    relays: [],
     signed: { body: key, signature: new Uint8Array() },
   };
 }

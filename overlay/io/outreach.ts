@@ -1,0 +1,138 @@
+/**
+ * How this host is found and reached from other subnets, and reaches theirs: its relays, its place
+ * in the directory, and whom a token names that was made behind NAT.
+ */
+import { errorMessage } from "../../platform/errors.ts";
+import { OverlayError } from "../errors.ts";
+import { formatAddress, parseAddress } from "../address.ts";
+import { checkStatement } from "../subnet/host-set.ts";
+import { HostLocator, PLACE_TTL_MS } from "./host-locator.ts";
+import { isAddressOnLink } from "./link-reach.ts";
+import type { OverlayHost } from "./overlay-host.ts";
+import type { PeerChannel } from "./peer-channel.ts";
+import { Relays } from "./relays.ts";
+import { tryStaggered } from "./staggered.ts";
+
+const CONTACTS_ELSEWHERE_MAX = 8;
+const RELAYS_EVERY_MS = 1_000;
+const STAGGER_MS = 300;
+const REVERSE_DIAL_TIMEOUT_MS = 1_000;
+/** A host is dialled back at its wish for so often at most. */
+const REVERSE_EVERY_MS = 2_000;
+const REVERSED_HOSTS_MAX = 1_024;
+
+export class Outreach {
+  readonly relays: Relays;
+  readonly locator: HostLocator;
+  readonly #host: OverlayHost;
+  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #reversed = new Map<string, number>();
+
+  /** To be made once the host's node and pool are there. */
+  constructor(host: OverlayHost) {
+    this.#host = host;
+    const { clock, log } = host.parts;
+    this.relays = new Relays({
+      node: host.hostNode,
+      pool: host.hostPool,
+      clock,
+      log,
+      reach: () => host.session?.reachability.reach ?? "unknown",
+      sets: () => host.session?.book.all() ?? [],
+      onChange: () => {
+        host.session?.restate();
+        this.#publishPlace();
+      },
+    });
+    this.locator = new HostLocator({
+      clock,
+      log,
+      overlayId: () => host.members.overlay?.id,
+      revoked: () => host.members.revoked,
+      directory: () => host.session?.directory,
+      siblings: () => host.session?.hosts ?? [],
+      others: () => host.session?.book.all().flatMap((set) => set.hosts) ?? [],
+      isOnLink: (address) => isAddressOnLink(address, host.link.current()),
+    });
+    this.#timers.push(
+      setInterval(() => void this.#tick(), RELAYS_EVERY_MS),
+      setInterval(() => this.#publishPlace(), PLACE_TTL_MS / 3),
+    );
+  }
+
+  stop(): void {
+    for (const timer of this.#timers) clearInterval(timer);
+  }
+
+  /**
+   * Host-node addresses that a token names: this host's first, then its siblings', and hosts of
+   * other subnets that may redeem it where these cannot be dialled.
+   */
+  contactAddresses(): string[] {
+    const { session, addresses, ports } = this.#host;
+    const own = addresses.map((address) => formatAddress(address, ports.host));
+    const isDialled = session?.reachability.reach !== "unreachable";
+    const elsewhere = (session?.book.all() ?? [])
+      .flatMap((set) => set.hosts)
+      .filter(({ reach, mayAdmit }) => !isDialled && mayAdmit && reach === "reachable");
+    const hosts = [...(session?.hosts ?? []), ...elsewhere.slice(0, CONTACTS_ELSEWHERE_MAX)];
+    return [...new Set([...own, ...hosts.flatMap((host) => host.hostAddresses)])];
+  }
+
+  /** A member's channel under its host key is open. */
+  onOpen(channel: PeerChannel): void {
+    this.#host.session?.reachability.onMet(channel);
+  }
+
+  /**
+   * Dials whoever has reached this host through a relay, where its own statement says.
+   *
+   * @throws {OverlayError} always the same one when it is not reached, so that nobody learns from it
+   *   what there is around this host
+   */
+  async answerReverse(channel: PeerChannel): Promise<Uint8Array> {
+    const { hostPool, parts, members, link } = this.#host;
+    const { statement } = channel.peerHello;
+    const nowMs = parts.clock.monotonicMs();
+    const isOften = nowMs - (this.#reversed.get(channel.hostId) ?? -Infinity) < REVERSE_EVERY_MS;
+    if (!channel.isRelayed || statement === null || members.overlay === null || isOften)
+      throw new OverlayError("ERR_OVERLAY_REFUSED", "nothing to reverse here, or too soon again");
+    this.#reversed.delete(channel.hostId);
+    this.#reversed.set(channel.hostId, nowMs);
+    if (this.#reversed.size > REVERSED_HOSTS_MAX)
+      this.#reversed.delete(this.#reversed.keys().next().value ?? "");
+    const { id } = members.overlay;
+    const asker = checkStatement(statement, id, parts.clock.wallMs(), members.revoked);
+    const addresses = asker.hostAddresses.filter(
+      (address) => !isAddressOnLink(parseAddress(address).host, link.current()),
+    );
+    try {
+      await tryStaggered(
+        asker.id === channel.hostId ? addresses : [],
+        async (address) => {
+          const back = await hostPool.dial(address, AbortSignal.timeout(REVERSE_DIAL_TIMEOUT_MS));
+          if (back.hostId !== asker.id)
+            throw new OverlayError("ERR_OVERLAY_WRONG_PEER", "another host answers there");
+        },
+        STAGGER_MS,
+      );
+    } catch (cause) {
+      throw new OverlayError("ERR_OVERLAY_UNREACHABLE", "not dialled back", { cause });
+    }
+    return new Uint8Array();
+  }
+
+  async #tick(): Promise<void> {
+    try {
+      await this.relays.tick();
+    } catch (error) {
+      this.#host.parts.log.warn("relays not looked after", { reason: errorMessage(error) });
+    }
+  }
+
+  #publishPlace(): void {
+    const { session, hostKey } = this.#host;
+    if (session !== undefined && this.relays.list().length > 0)
+      void this.locator.publish(hostKey.publicKey, session.statement);
+  }
+}
