@@ -34,6 +34,7 @@ export interface TokenRequest {
   readonly contacts: readonly string[];
   readonly overlayName: string;
   readonly overlay: Uint8Array;
+  readonly linkKey: Uint8Array;
 }
 
 export function createToken(
@@ -50,6 +51,7 @@ export function createToken(
     contacts: request.contacts.slice(0, CONTACTS_MAX),
     overlayName: request.overlayName,
     issuerMembership: membership,
+    linkKey: request.linkKey,
   });
   const signature = issuer.sign(TOKEN_DOMAIN, body);
   const bytes = TokenCodec.encode({ body: { body, signature }, secret: request.seed });
@@ -63,6 +65,8 @@ export interface HeldToken {
   readonly overlayName: string;
   readonly contacts: readonly string[];
   readonly notAfterMs: number;
+  /** Tells the overlay's hosts on a link; absent in a token of a version that had none. */
+  readonly linkKey: Uint8Array | undefined;
   /** The proof that goes with `signed` to the redeemer. */
   redeemFor(host: Uint8Array): Uint8Array;
 }
@@ -79,6 +83,7 @@ export function parseToken(text: string, wallMs: number): HeldToken {
     overlayName: body.overlayName,
     contacts: body.contacts.slice(0, CONTACTS_MAX),
     notAfterMs: Number(body.notAfterMs),
+    linkKey: body.linkKey.length === KEY_BYTES ? body.linkKey : undefined,
     redeemFor: (host) => key.sign(REDEEM_DOMAIN, host),
   };
 }

@@ -20,6 +20,7 @@ import {
   type CertificateRequest,
   type CheckedMembership,
 } from "../identity/certificate.ts";
+import { linkKeyOf } from "../identity/daily-tags.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
 import { RevocationSet } from "../identity/revocation.ts";
 import type { Revocation, Revoked } from "../identity/revoked.ts";
@@ -230,7 +231,7 @@ export class MemberState {
     readonly ttlMs: number;
     readonly contacts: readonly string[];
   }): Promise<string> {
-    const { id, name } = this.#required();
+    const { id, name, secret } = this.#required();
     if (!this.mayAdmit)
       throw new OverlayError(
         "ERR_OVERLAY_CERTIFICATE",
@@ -245,6 +246,7 @@ export class MemberState {
       contacts: options.contacts,
       overlayName: name,
       overlay: id,
+      linkKey: linkKeyOf(secret),
     });
   }
 

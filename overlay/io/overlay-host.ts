@@ -7,7 +7,7 @@
 import type { Libp2p } from "@libp2p/interface";
 import { isEqualBytes } from "../../platform/bytes.ts";
 import { OverlayError } from "../errors.ts";
-import { fromBase32, toBase32 } from "../../platform/base32.ts";
+import { fromBase32 } from "../../platform/base32.ts";
 import { WIRE_VERSION, WIRE_VERSION_MIN } from "../identity/hello.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import type { HeldToken } from "../identity/token.ts";
@@ -19,11 +19,13 @@ import { approveHost } from "./approval.ts";
 import { ChannelPool } from "./channel-pool.ts";
 import { checkPort, findFreePorts } from "./free-ports.ts";
 import { Formation, type NextSubnet } from "./formation.ts";
+import { HiddenLink } from "./hidden-link.ts";
 import { introduce, type Introduced } from "./introduction.ts";
+import { linkSecrets } from "./link-secrets.ts";
 import type { LevelStore } from "./level-store.ts";
 import { isAddressOnLink, nodeReach } from "./link-reach.ts";
 import type { LinkEar } from "./link-ear.ts";
-import type { Link, LinkNotice } from "./mdns-link.ts";
+import type { LinkNotice } from "./mdns-link.ts";
 import { MemberState } from "./member-state.ts";
 import { CALL } from "./methods.ts";
 import { createHostNode, type NodeReach } from "./nodes.ts";
@@ -53,7 +55,7 @@ export class OverlayHost {
   readonly records: DurableRecords;
   hostNode!: Libp2p;
   hostPool!: ChannelPool;
-  readonly link: Link;
+  readonly link: HiddenLink;
   outreach!: Outreach;
   formation!: Formation;
   session: SubnetSession | undefined;
@@ -97,7 +99,6 @@ export class OverlayHost {
     opened: OpenedState & { readonly ear: LinkEar },
   ) {
     const { state, level, records, token } = opened;
-    this.link = opened.ear.link;
     this.options = options;
     this.parts = parts;
     this.records = records;
@@ -106,6 +107,14 @@ export class OverlayHost {
     this.#state = state;
     this.#level = level;
     this.#token = token;
+    this.link = new HiddenLink({
+      link: opened.ear.link,
+      clock: parts.clock,
+      store: records.store,
+      secrets: () => linkSecrets(state, token, this.session),
+      holds: (key) => this.session?.custodian.holds(key) ?? false,
+    });
+    state.onOverlay = () => this.link.check();
     this.#keeper = new StateKeeper(state, () => this.session, parts.log);
     this.#where = new Whereabouts(this, {
       keeper: this.#keeper,
@@ -219,10 +228,7 @@ export class OverlayHost {
       renew: () => this.trust.renewal.check(),
       enter: (next) => this.#enter(next),
     });
-    ear.listen({
-      onEvent: (notice) => this.#onLink(notice),
-      onQuestion: (label) => this.#holds(label),
-    });
+    ear.listen(this.link.listener((notice) => this.#onLink(notice)));
     this.#startTimers();
     this.trust.renewal.start();
     if (this.members.removal === undefined) await this.#where.look();
@@ -268,8 +274,8 @@ export class OverlayHost {
     // A sibling that the host set does not name yet, or whose channel broke.
     const { session } = this;
     if (session === undefined || subnetTag !== subnetTagOf(fromBase32(session.subnetId))) return;
-    const isMet = session.siblings.channels().some(({ hostId }) => hostTagOf(hostId) === hostTag);
-    if (!isMet) void this.formation.dial(hostTag).catch(() => {}); // it will be announced again
+    const met = session.siblings.channels().flatMap(({ hostId }) => this.link.tagsOf(hostId));
+    if (!met.includes(hostTag)) void this.formation.dial(hostTag).catch(() => {}); // it will be announced again
   }
 
   #announce(): void {
@@ -291,16 +297,7 @@ export class OverlayHost {
 
   #confirmSiblings(): void {
     for (const channel of this.session?.siblings.channels() ?? [])
-      this.link.confirm(hostTagOf(channel.hostId));
-  }
-
-  /** Whether this host has a record whose key has that base32 label. */
-  #holds(label: string): boolean {
-    try {
-      return this.session?.custodian.holds(fromBase32(label)) ?? false;
-    } catch {
-      return false; // no label of ours
-    }
+      this.link.confirmHost(channel.hostId);
   }
 
   // ---- other hosts, over the host node
@@ -354,7 +351,7 @@ export class OverlayHost {
       onLink: (hostId) => this.#where.addressesOf(hostId),
       isOnLink: (address) => isAddressOnLink(address, this.link.current()),
       relays: () => this.outreach.relays.list(),
-      askLink: (recordKey) => this.link.ask(toBase32(recordKey)),
+      askLink: (recordKey, hosts) => this.link.askHosts(recordKey, hosts),
       version,
       hostSet,
       onChange: () => this.#onSessionChange(),

@@ -31,8 +31,8 @@ export interface SessionParts {
   addresses(): readonly string[];
   /** Host-node addresses of a host of the link as multicast tells them. */
   onLink(hostId: string): readonly string[];
-  /** Asks the link for holders of a key; host tags. */
-  askLink(key: Uint8Array): Promise<readonly string[]>;
+  /** Asks the link which of some hosts hold a key; ids. */
+  askLink(key: Uint8Array, hosts: () => readonly string[]): Promise<readonly string[]>;
   /** Greatest version of this subnet's host set known before. */
   readonly version: bigint;
   /** A handed-over host set, when joining. */

@@ -6,7 +6,6 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../../platform/errors.ts";
 import { OverlayError } from "../errors.ts";
 import type { KeyPair } from "../identity/keys.ts";
-import { hostTagOf } from "../identity/tags.ts";
 import {
   InterestNoticeCodec,
   SignedCodec,
@@ -380,9 +379,7 @@ export class SubnetSession {
       if (host.id !== this.#parts.hostKey.id) void this.siblings.reach(host);
   }
 
-  async #askLink(key: Uint8Array): Promise<readonly string[]> {
-    const tags = await this.#parts.askLink(key);
-    const ids = this.siblings.channels().map((channel) => channel.hostId);
-    return ids.filter((id) => tags.includes(hostTagOf(id)));
+  #askLink(key: Uint8Array): Promise<readonly string[]> {
+    return this.#parts.askLink(key, () => this.siblings.channels().map(({ hostId }) => hostId));
   }
 }

@@ -81,6 +81,8 @@ export class StateDirectory {
   former: readonly SubnetState[];
   contacts: readonly Signed[];
   revocations: readonly Signed[];
+  /** Told of each new state of the overlay. */
+  onOverlay: () => void = () => {};
   /** Writes go one after the other, or two would share a temporary file. */
   #writing: Promise<unknown> = Promise.resolve();
 
@@ -113,6 +115,7 @@ export class StateDirectory {
   async saveOverlay(overlay: OverlayState): Promise<void> {
     await this.#write(FILES.overlay, formatOverlay(overlay));
     this.overlay = overlay;
+    this.onOverlay();
   }
 
   /** The present subnet, then those of other links, newest first. */

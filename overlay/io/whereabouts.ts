@@ -5,7 +5,6 @@
  * the records that it kept for the subnet it was in.
  */
 import { ipOfMultiaddrText } from "../address.ts";
-import { hostTagOf } from "../identity/tags.ts";
 import { refineFingerprint, type LinkFingerprint } from "../link/fingerprint.ts";
 import type { LinkPeer } from "../link/types.ts";
 import { FormerSubnets } from "./former-subnet.ts";
@@ -82,7 +81,9 @@ export class Whereabouts {
 
   /** Host-node addresses of a host as multicast tells them, with zones. */
   addressesOf(hostId: string): readonly string[] {
-    const peer = this.#host.link.peers().find((one) => one.hostTag === hostTagOf(hostId));
+    const { link } = this.#host;
+    const tags = link.tagsOf(hostId);
+    const peer = link.peers().find((one) => tags.includes(one.hostTag));
     return peer === undefined ? [] : dialTexts(peer.addresses, peer.announcement.hostPort);
   }
 

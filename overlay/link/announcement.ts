@@ -10,6 +10,7 @@
  *     subnet=TAG      absent while the host is in no subnet
  *     stamp=MS        when that subnet was made, ms since 1970
  *     gen=N           generation of the subnet's key
+ *     sealed=TEXT     in place of `stamp` and `gen`, for those who can open it
  */
 import { utf8 } from "../../platform/bytes.ts";
 import { WireError } from "../../platform/errors.ts";
@@ -34,6 +35,8 @@ export interface HostAnnouncement {
   readonly stampMs: number;
   /** Of the subnet's key; 0 without a subnet. */
   readonly generation: number;
+  /** Both of the above, hidden; they are 0 then. */
+  readonly sealed?: string;
 }
 
 export interface Announcement extends HostAnnouncement {
@@ -136,6 +139,8 @@ export function decodeAnnouncement(
   const values = readValues(strings);
   const [wireMin, wireMax] = readRange(values);
   const subnetTag = readTag(values, "subnet");
+  const sealed = readTag(values, "sealed");
+  const isPlain = subnetTag !== null && sealed === null;
   return {
     hostTag,
     wireMin,
@@ -144,8 +149,9 @@ export function decodeAnnouncement(
     hostPort: readNumber(values, "hp", 1, PORT_MAX),
     overlayTag: readTag(values, "overlay"),
     subnetTag,
-    stampMs: subnetTag === null ? 0 : readNumber(values, "stamp", 0, Number.MAX_SAFE_INTEGER),
-    generation: subnetTag === null ? 0 : readNumber(values, "gen", 0, 0xffffffff),
+    stampMs: isPlain ? readNumber(values, "stamp", 0, Number.MAX_SAFE_INTEGER) : 0,
+    generation: isPlain ? readNumber(values, "gen", 0, 0xffffffff) : 0,
+    ...(sealed === null ? {} : { sealed }),
     addresses: addresses.slice(0, ADDRESSES_MAX),
   };
 }
@@ -153,8 +159,9 @@ export function decodeAnnouncement(
 function encodeStrings(a: HostAnnouncement): string[] {
   const strings = [`wire=${a.wireMin}-${a.wireMax}`, `hp=${a.hostPort}`];
   if (a.overlayTag !== null) strings.push(`overlay=${a.overlayTag}`);
-  if (a.subnetTag !== null)
-    strings.push(`subnet=${a.subnetTag}`, `stamp=${a.stampMs}`, `gen=${a.generation}`);
+  if (a.subnetTag !== null) strings.push(`subnet=${a.subnetTag}`);
+  if (a.sealed !== undefined) strings.push(`sealed=${a.sealed}`);
+  else if (a.subnetTag !== null) strings.push(`stamp=${a.stampMs}`, `gen=${a.generation}`);
   return strings;
 }
 

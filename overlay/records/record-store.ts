@@ -46,6 +46,8 @@ export const RECORD_STORE_DEFAULTS: RecordStoreOptions = {
 /** Added to a record's length in the quotas: what the index takes for each. */
 export const RECORD_OVERHEAD_BYTES = 512;
 
+const NEW_KEYS_MAX = 65_536;
+
 /** A record on offer. */
 export interface RecordOffer {
   readonly record: SignedRecord;
@@ -119,6 +121,8 @@ export class RecordStore {
   readonly #bySlot = new Map<string, HeldRecord>();
   readonly #byKey = new Map<string, Map<string, HeldRecord>>();
   readonly #claimed = new Set<string>();
+  /** Absent until somebody takes them, and when there were too many to wait for that. */
+  #newKeys: string[] | undefined;
 
   constructor(given: Partial<RecordStoreOptions> = {}) {
     const { floorsMax, isMine, ...limits } = { ...RECORD_STORE_DEFAULTS, ...given };
@@ -220,6 +224,17 @@ export class RecordStore {
     return this.#byKey.keys();
   }
 
+  get keyCount(): number {
+    return this.#byKey.size;
+  }
+
+  /** Keys that came since the last call; absent when that is not known, as at the first. */
+  takeNewKeys(): readonly string[] | undefined {
+    const taken = this.#newKeys;
+    this.#newKeys = [];
+    return taken;
+  }
+
   /** What this host published and keeps. */
   mine(): HeldRecord[] {
     return [...this.#bySlot.values()].filter(({ isMine }) => isMine);
@@ -313,9 +328,15 @@ export class RecordStore {
   #put(held: HeldRecord): void {
     const { slotId, keyHex, deadlineMs } = held;
     const siblings = this.#byKey.get(keyHex) ?? new Map<string, HeldRecord>();
+    if (siblings.size === 0) this.#noteKey(keyHex);
     this.#byKey.set(keyHex, siblings.set(slotId, held));
     this.#bySlot.set(slotId, held);
     this.#expiry.set(slotId, deadlineMs);
+  }
+
+  #noteKey(keyHex: string): void {
+    this.#newKeys?.push(keyHex);
+    if ((this.#newKeys?.length ?? 0) > NEW_KEYS_MAX) this.#newKeys = undefined;
   }
 
   /** Removes a record and leaves its floor. */

@@ -30,6 +30,7 @@ export interface TokenBody {
   contacts: string[];
   overlayName: string;
   issuerMembership: Membership | null;
+  linkKey: Uint8Array;
 }
 
 export interface Token {

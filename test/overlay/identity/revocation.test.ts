@@ -129,7 +129,13 @@ describe("a chain through a removed host", () => {
   });
 
   it("carries no token any more", () => {
-    const request = { mayAdmit: true, notAfterMs: WALL_MS + 1e6, contacts: [], overlayName: "x" };
+    const request = {
+      mayAdmit: true,
+      notAfterMs: WALL_MS + 1e6,
+      contacts: [],
+      linkKey: new Uint8Array(32),
+      overlayName: "x",
+    };
     const seed = new Uint8Array(32).fill(9);
     const text = createToken(pairOf("bert"), BERT, { ...request, seed, overlay: OVERLAY });
     const token = parseToken(text, WALL_MS);

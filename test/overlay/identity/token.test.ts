@@ -8,6 +8,7 @@ import {
   parseToken,
   type TokenRequest,
 } from "../../../overlay/identity/token.ts";
+import { linkKeyOf } from "../../../overlay/identity/daily-tags.ts";
 import { TokenCodec } from "../../../overlay/schema/messages.ts";
 import { DAY_MS, flipped, membershipOf, OVERLAY, pairOf, WALL_MS } from "./members.ts";
 
@@ -18,6 +19,7 @@ const REQUEST: TokenRequest = {
   contacts: ["192.0.2.7:4712", "[2001:db8::7]:4712"],
   overlayName: "harbour",
   overlay: OVERLAY,
+  linkKey: linkKeyOf(pairOf("a secret").seed),
 };
 
 function tokenOf(change: Partial<TokenRequest> = {}): string {
@@ -42,6 +44,9 @@ describe("a token", () => {
       notAfterMs: WALL_MS + DAY_MS,
     });
     expect(held.overlay).toEqual(Buffer.from(OVERLAY));
+    expect(held.linkKey).toEqual(Buffer.from(REQUEST.linkKey));
+    const former = parseToken(tokenOf({ linkKey: new Uint8Array() }), WALL_MS);
+    expect(former.linkKey).toBeUndefined();
     expect(redeem(text)).toMatchObject({ mayAdmit: false });
     expect(redeem(tokenOf({ mayAdmit: true }))).toMatchObject({ mayAdmit: true });
   });

@@ -197,8 +197,11 @@ describe("the wire form", () => {
         contacts: ["c"],
         overlayName: "o",
         issuerMembership: membership,
+        linkKey: Uint8Array.of(9),
       },
-      "0a0101" + "120102" + "1a0103" + "2001" + "2805" + "320163" + "3a016f" + field(8, MEMBERSHIP),
+      ["0a0101", "120102", "1a0103", "2001", "2805", "320163", "3a016f"].join("") +
+        field(8, MEMBERSHIP) +
+        "4a0109",
     );
     both(messages.TokenCodec, { body: signed, secret: three }, field(1, SIGNED) + "120103");
   });

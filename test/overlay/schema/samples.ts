@@ -119,6 +119,7 @@ export const SAMPLES: readonly Sample[] = [
     contacts: ["192.0.2.7:4712", "[2001:db8::7]:4712"],
     overlayName: "häfen",
     issuerMembership: membership,
+    linkKey: key(4),
   }),
   sample("Token", messages.TokenCodec, 12 * KIB, { body: signed(1), secret: key(2) }),
   ...FRAMES.map((frame) => sample("Frame", messages.FrameCodec, FRAME, frame)),
