@@ -13,6 +13,7 @@ import { placeCopies } from "../records/placement.ts";
 import { decodeRecord, encodeRecord, verifyRecord } from "../records/record.ts";
 import { remainingMs, type AcceptResult, type HeldRecord } from "../records/record-store.ts";
 import { placeInSubnet } from "../records/subnet-placement.ts";
+import { checkVersionTaken } from "../records/version-rules.ts";
 import {
   GetRequestCodec,
   GetResponseCodec,
@@ -166,6 +167,7 @@ export class Custodian {
     try {
       record = decodeRecord(item.record);
       if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
+      checkVersionTaken(record);
       if (this.#parts.records.refuses(record.publisher)) return toOutcome({ type: "refused" });
     } catch (error) {
       return outcome(PUT_RESULT.refused, { message: errorMessage(error) });
@@ -253,6 +255,7 @@ export class Custodian {
       if (this.#isLeaving) throw leaving();
       const record = decodeRecord(item.record);
       if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
+      checkVersionTaken(record);
       const offer = { record, remainingMs: item.remainingMs, from, isOwned: false };
       const result = await records.accept(offer, clock.monotonicMs());
       if (result.type === "stored") watches.publish(record.key, [item], isEntry);

@@ -21,6 +21,7 @@ import {
   type SignedRecord,
 } from "../records/record.ts";
 import { remainingMs } from "../records/record-store.ts";
+import { versionAfter } from "../records/version-rules.ts";
 import type { Routing } from "../routing/routing.ts";
 import {
   GetRequestCodec,
@@ -185,7 +186,8 @@ export class OverlayDirectory implements Directory {
       const record = signRecord({ ...fields, delegation: new Uint8Array() }, hostKey);
       const { storedOn, floor, problems } = await this.#send(record);
       const tookMs = clock.monotonicMs() - startedMs;
-      if (floor >= version && attempt === 0) version = floor + 1n;
+      const next = floor >= version ? versionAfter(floor) : undefined;
+      if (next !== undefined && attempt === 0) version = next;
       else if (storedOn.length > 0) return { version, storedOn, tookMs };
       // It may be stored all the same, its answer lost: the own copy stays, for a removal.
       else throw putFailed(problems);

@@ -66,7 +66,7 @@ export class HostSetExchange {
       if (!keeper.hearSet(set)) return;
       void this.#store(set);
     } else {
-      if (trust.isRetired(set.subnetId) || !book.consider(set)) return;
+      if (trust.isRetired(set.subnetId) || !book.consider(set, clock.monotonicMs())) return;
       if (set.hosts.length === 0) void neighbours.onResigned(set.subnetId);
       else {
         if (neighbours.channels(set.subnetId).length > 0) neighbours.judge(set.subnetId);
@@ -85,7 +85,7 @@ export class HostSetExchange {
     const { hostSet } = channel.peerHello;
     if (hostSet !== null) this.hear(hostSet, channel);
     // After a crash a subnet may start behind what others know of it: it hears of that here.
-    const known = this.#parts.book.get(channel.subnetId);
+    const known = this.#parts.book.newest(channel.subnetId);
     if (known !== undefined && known.signed !== hostSet)
       channel.notify(NOTICE.hostSet, SignedCodec.encode(known.signed));
   }
@@ -100,7 +100,7 @@ export class HostSetExchange {
   async pull(): Promise<void> {
     const { neighbours, book, log } = this.#parts;
     for (const channel of neighbours.channels()) {
-      const knownVersion = book.get(channel.subnetId)?.version ?? 0n;
+      const knownVersion = book.newest(channel.subnetId)?.version ?? 0n;
       const body = HostSetPullCodec.encode({ knownVersion });
       try {
         const { sets } = HostSetsCodec.decode(await channel.call(CALL.hostSetPull, body));

@@ -23,6 +23,7 @@ import {
   isLeap,
   LEAVE_DOMAIN,
   leaveBody,
+  mayLeapTo,
   reachCode,
   RELAYS_MAX,
   signHostSet,
@@ -71,6 +72,8 @@ export class HostSetKeeper {
   readonly #driver: Driver<HostSetEvent>;
   #sequence: number;
   #set: HostSet | undefined;
+  /** A set was heard from others: until then the version is but what this host had on disk. */
+  #isAgreed = false;
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
@@ -106,11 +109,12 @@ export class HostSetKeeper {
   hearSet(set: HostSet): boolean {
     const known = this.#machine.version;
     if (set.hosts.length === 0 || set.version <= known) return false;
-    if (isLeap(known, set.version)) {
+    if (isLeap(known, set.version) && (this.#isAgreed || !mayLeapTo(set.version))) {
       const version = String(set.version);
       this.#parts.log.warn("host set refused", { reason: "its version leaps", version });
       return false;
     }
+    this.#isAgreed = true;
     this.#set = set;
     this.#driver.feed({ type: "set-heard", version: set.version, hosts: set.hosts });
     return true;
@@ -179,6 +183,7 @@ export class HostSetKeeper {
       hostAddresses: at(ports.host),
       sequence: this.#sequence,
       relays: relays().slice(0, RELAYS_MAX),
+      goodForMs: STATEMENT_GOOD_FOR_MS,
     };
     const signed = signStatement(hostKey, {
       ...stated,
@@ -186,7 +191,6 @@ export class HostSetKeeper {
       reach: reachCode(reach()),
       host: hostKey.publicKey,
       subnet: subnetKey.publicKey,
-      goodForMs: STATEMENT_GOOD_FOR_MS,
       membership: membership(),
     });
     const { mayAdmit, linkSubnet } = readLeaf(membership());

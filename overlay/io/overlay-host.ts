@@ -364,7 +364,7 @@ export class OverlayHost {
     parts.log.info("in a subnet", { subnet: key.id, via: this.joinedVia });
     this.#announce();
     for (const set of contacts.filter(({ subnetId }) => subnetId !== session.subnetId)) {
-      session.book.consider(set);
+      session.book.consider(set, parts.clock.monotonicMs());
       session.neighbours.remember(set);
     }
     // Siblings first where there are any: they wait for this host, the others do not.

@@ -370,6 +370,7 @@ export class SubnetSession {
   }
 
   #maintain(): void {
+    this.book.expire(this.#parts.clock.monotonicMs());
     this.neighbours.maintain();
     this.siblings.seek(this.#parts.clock.monotonicMs());
   }

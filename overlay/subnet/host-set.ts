@@ -36,6 +36,8 @@ const COUNTER_SHIFT = 16n;
 /** A change every millisecond for thirty years; beyond it lies only mischief. */
 const COUNTER_MAX = 2n ** 40n;
 const LEAP_MAX = 2n ** 16n;
+/** A change a second for 136 years: a leap to here leaves room to go on from. */
+const LEAP_TO_MAX = 2n ** 32n;
 
 /** A host that passes connections on to one that cannot be dialled. */
 export interface RelayAt {
@@ -53,6 +55,8 @@ export interface SetHost {
   readonly subnetAddresses: readonly string[];
   readonly hostAddresses: readonly string[];
   readonly sequence: number;
+  /** How long its statement counts after receipt. */
+  readonly goodForMs: number;
   /** It may admit hosts to the whole overlay. */
   readonly mayAdmit: boolean;
   /** Whether other subnets can dial it, as it found out. */
@@ -112,6 +116,7 @@ export function checkStatement(
     subnetAddresses: statement.subnetAddresses,
     hostAddresses: statement.hostAddresses,
     sequence: statement.sequence,
+    goodForMs: statement.goodForMs,
     mayAdmit: membership.mayAdmit && membership.linkSubnet === null,
     reach: REACHES[statement.reach] ?? "unknown",
     relays: statement.relays,
@@ -144,6 +149,11 @@ export function nextVersion(known: bigint, hosts: readonly SetHost[]): bigint {
 /** Whether a version is further ahead than missed changes explain. */
 export function isLeap(known: bigint, version: bigint): boolean {
   return known > 0n && (version >> COUNTER_SHIFT) - (known >> COUNTER_SHIFT) > LEAP_MAX;
+}
+
+/** Whether a leap may be believed, where nothing that holds speaks against it. */
+export function mayLeapTo(version: bigint): boolean {
+  return version >> COUNTER_SHIFT <= LEAP_TO_MAX;
 }
 
 /** The version of a subnet's last set, which names nobody. */

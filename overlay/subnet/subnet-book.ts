@@ -1,13 +1,23 @@
 /**
- * Host sets of other subnets as this host knows them: the newest version of each.
+ * Host sets of other subnets as this host knows them: the newest version of each, as long as its
+ * statements hold.
+ *
+ * A statement is counted down from its receipt, on no clock but this host's monotonic one, and anew
+ * when its host has stated again. A set without a host left counts as unknown; its version is kept,
+ * so that it is no news when somebody brings it back.
  */
-import { isLeap, type HostSet, type SetHost } from "./host-set.ts";
+import { isLeap, mayLeapTo, type HostSet, type SetHost } from "./host-set.ts";
 
 /** Subnets remembered at most; the longest unheard makes room. */
 export const SUBNETS_KNOWN_MAX = 4096;
+/** A statement counts no longer than this, whatever it says. */
+export const GOOD_FOR_MAX_MS = 3_600_000;
 
 export class SubnetBook {
   readonly #sets = new Map<string, HostSet>();
+  /** The last sets of subnets whose statements have all run out. */
+  readonly #expired = new Map<string, HostSet>();
+  readonly #ends = new WeakMap<SetHost, number>();
 
   get(subnetId: string): HostSet | undefined {
     return this.#sets.get(subnetId);
@@ -17,16 +27,48 @@ export class SubnetBook {
     return [...this.#sets.values()];
   }
 
-  /** Takes a verified set in; false when it is no news. */
-  consider(set: HostSet): boolean {
-    const known = this.#sets.get(set.subnetId);
-    if (known !== undefined && set.version <= known.version) return false;
-    if (known !== undefined && isLeap(known.version, set.version)) return false;
-    this.#sets.delete(set.subnetId);
-    this.#sets.set(set.subnetId, set);
-    if (this.#sets.size > SUBNETS_KNOWN_MAX)
-      this.#sets.delete(this.#sets.keys().next().value ?? "");
+  /** The newest set that was heard of a subnet, whether or not its statements hold. */
+  newest(subnetId: string): HostSet | undefined {
+    return this.#sets.get(subnetId) ?? this.#expired.get(subnetId);
+  }
+
+  /**
+   * Takes a verified set in; false when it is no news.
+   *
+   * A version that leaps is refused while the known set holds: a host that was off for long has
+   * an old one, which runs out.
+   */
+  consider(set: HostSet, nowMs: number): boolean {
+    const { subnetId, version } = set;
+    const known = this.newest(subnetId);
+    if (known !== undefined && version <= known.version) return false;
+    if (known !== undefined && isLeap(known.version, version))
+      if (this.#sets.has(subnetId) || !mayLeapTo(version)) return false;
+    for (const host of set.hosts) this.#ends.set(host, this.#endOf(host, known, nowMs));
+    this.forget(subnetId);
+    putLast(this.#sets, set);
     return true;
+  }
+
+  /** Takes out hosts whose statements have run out. */
+  expire(nowMs: number): void {
+    for (const [subnetId, set] of this.#sets) {
+      const hosts = set.hosts.filter((host) => (this.#ends.get(host) ?? Infinity) > nowMs);
+      if (hosts.length === set.hosts.length) continue;
+      if (hosts.length > 0) this.#sets.set(subnetId, { ...set, hosts });
+      else {
+        this.#sets.delete(subnetId);
+        putLast(this.#expired, set);
+      }
+    }
+  }
+
+  /** One that was not stated anew ends when it would have, or a dead host lived on in new sets. */
+  #endOf(host: SetHost, known: HostSet | undefined, nowMs: number): number {
+    const former = known?.hosts.find(({ id }) => id === host.id);
+    const isSame = former !== undefined && former.sequence === host.sequence;
+    const end = isSame ? this.#ends.get(former) : undefined;
+    return end ?? nowMs + Math.min(host.goodForMs, GOOD_FOR_MAX_MS);
   }
 
   /**
@@ -47,5 +89,11 @@ export class SubnetBook {
 
   forget(subnetId: string): void {
     this.#sets.delete(subnetId);
+    this.#expired.delete(subnetId);
   }
+}
+
+function putLast(sets: Map<string, HostSet>, set: HostSet): void {
+  sets.set(set.subnetId, set);
+  if (sets.size > SUBNETS_KNOWN_MAX) sets.delete(sets.keys().next().value ?? "");
 }

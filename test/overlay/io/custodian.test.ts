@@ -76,7 +76,8 @@ describe("a put that is not as it should be", () => {
     const site = await startSite("quay", ["anna", "bert"]);
     const record = makeRecord();
     const forged = { ...record, signature: makeRecord({ version: 2n }).signature };
-    for (const bytes of [encodeRecord(forged), Uint8Array.of(1, 2, 3), new Uint8Array()]) {
+    const leaping = encodeRecord(makeRecord({ version: 2n ** 63n }));
+    for (const bytes of [encodeRecord(forged), leaping, Uint8Array.of(1, 2, 3), new Uint8Array()]) {
       const item = { record: bytes, remainingMs: HOUR_MS };
       for (const outcomes of [
         await site[0]!.custodian.put([item], null),

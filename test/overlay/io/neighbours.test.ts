@@ -62,6 +62,7 @@ function setOf(subnet: string, address: string): HostSet {
     subnetAddresses: [address],
     hostAddresses: [address],
     sequence: 1,
+    goodForMs: 600_000,
     mayAdmit: true,
     reach: "reachable" as const,
     relays: [],

@@ -242,6 +242,7 @@ export function introduceSites(...sites: readonly (readonly SiteHost[])[]): void
       subnetAddresses: [address],
       hostAddresses: [address],
       sequence: 1,
+      goodForMs: 600_000,
       signed,
     }));
     const set: HostSet = {
@@ -257,7 +258,7 @@ export function introduceSites(...sites: readonly (readonly SiteHost[])[]): void
       for (const host of other)
         if (host.subnet !== subnet) {
           host.routing.list(subnet);
-          host.book.consider(set);
+          host.book.consider(set, 0);
         }
   }
 }

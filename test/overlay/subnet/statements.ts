@@ -39,6 +39,7 @@ export function plainHost(index: number, sequence = 1): SetHost {
     subnetAddresses: [`10.0.0.${index}:4711`],
     hostAddresses: [`10.0.0.${index}:4712`],
     sequence,
+    goodForMs: 600_000,
     mayAdmit: true,
     reach: "reachable",
     relays: [],
