@@ -64,6 +64,8 @@ export interface KeeperParts {
   onSet(set: HostSet): void;
   /** Hosts came, went or moved. */
   onLiveChanged(): void;
+  /** A set has a later statement of this host than it knows itself: it is to state anew. */
+  onOutdated(): void;
 }
 
 export class HostSetKeeper {
@@ -117,7 +119,16 @@ export class HostSetKeeper {
     this.#isAgreed = true;
     this.#set = set;
     this.#driver.feed({ type: "set-heard", version: set.version, hosts: set.hosts });
+    this.#catchUp(set.hosts);
     return true;
+  }
+
+  /** Its clock was set back since an earlier life, whose statement would win over this one's. */
+  #catchUp(hosts: readonly SetHost[]): void {
+    const own = hosts.find(({ id }) => id === this.#parts.hostKey.id);
+    if (own === undefined || own.sequence <= this.#sequence) return;
+    this.#sequence = own.sequence;
+    this.#parts.onOutdated();
   }
 
   hearStatement(signed: Signed, hostId: string): void {

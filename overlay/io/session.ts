@@ -91,6 +91,7 @@ export class SubnetSession {
       version: parts.hostSet ? 0n : parts.version,
       reach: () => this.reachability?.reach ?? "unknown",
       onSet: (set) => this.#exchange.serve(set),
+      onOutdated: () => this.restate(),
       onLiveChanged: () => {
         this.#serve();
         this.mover.onChange();
