@@ -30,6 +30,8 @@ describe("a host set's keeper", () => {
       clock: new SetClock(0, wallMs),
       log: SILENT,
       trust: NO_TRUST,
+      reach: () => "reachable",
+      relays: () => [],
       version,
       onSet: () => {},
       onLiveChanged: () => {},
