@@ -6,7 +6,7 @@
  */
 import { concatBytes, isEqualBytes, utf8 } from "../../platform/bytes.ts";
 import { OverlayError } from "../errors.ts";
-import type { Hello } from "../schema/messages.ts";
+import type { Frame, Hello } from "../schema/messages.ts";
 import {
   checkChain,
   checkMembership,
@@ -119,6 +119,15 @@ export function checkHello(
       "the peer was admitted on an open link and holds no membership beyond it; give it a token",
     );
   return { ...stranger, membership };
+}
+
+/** @throws {OverlayError} when a frame is not written in the version agreed on */
+export function checkFrameVersion({ wire = 0 }: Frame, agreed: number): void {
+  if (wire === agreed) return;
+  throw new OverlayError(
+    "ERR_OVERLAY_VERSION",
+    `a frame of wire version ${wire} on a connection that speaks ${agreed}`,
+  );
 }
 
 function transcript(first: Uint8Array, second: Uint8Array, from: string, to: string): Uint8Array {

@@ -116,6 +116,8 @@ export function checkToken(
 }
 
 function decodeText(text: string): { signed: Signed; body: TokenBody; secret: Uint8Array } {
+  if (/^causeway\d+\./.test(text) && !text.startsWith(PREFIX))
+    throw refused("a causeway of another version made it; bring this host to that version");
   if (!text.startsWith(PREFIX) || text.length > TEXT_CHARACTERS_MAX)
     throw refused(
       `a token begins with "${PREFIX}"; copy the whole line that "causeway token" gave`,

@@ -15,6 +15,7 @@ import { OverlayError } from "../errors.ts";
 import { NONCE_BYTES } from "../identity/hello.ts";
 import type { RelayAt } from "../subnet/host-set.ts";
 import type { ChannelTrust } from "./channel-trust.ts";
+import { ForeignVersions } from "./foreign-versions.ts";
 import type { Introduced } from "./introduction.ts";
 import { relayedAddress, toMultiaddr } from "./nodes.ts";
 import { PEER_PROTOCOL, PeerChannel, type ChannelContext } from "./peer-channel.ts";
@@ -26,7 +27,7 @@ const FORMER_PROBE_MS = 1_500;
 
 export interface PoolParts extends Omit<
   ChannelContext,
-  "ownPeerId" | "hello" | "revoked" | "onOpen" | "onClose" | "onRefused"
+  "ownPeerId" | "hello" | "revoked" | "onOpen" | "onClose" | "onRefused" | "onForeignVersion"
 > {
   /** What this host says of itself, but for the nonce. */
   introduce(): Introduced;
@@ -40,6 +41,8 @@ export interface PoolListener {
 }
 
 export class ChannelPool {
+  /** Peers that this node cut because they speak other wire versions. */
+  readonly foreignVersions = new ForeignVersions();
   readonly #node: Libp2p;
   readonly #context: ChannelContext;
   readonly #log: Logger;
@@ -75,6 +78,15 @@ export class ChannelPool {
         if (channel.isMember) this.#admission(channel.connection).resolve();
         listener.onOpen(channel);
         trust.onOpen(channel);
+      },
+      onForeignVersion: ({ remoteAddr }, { wireMin, wireMax }) => {
+        const address = remoteAddr.toString().split("/")[2] ?? "";
+        this.foreignVersions.note({
+          address,
+          wireMin,
+          wireMax,
+          atMs: parts.clock.monotonicMs(),
+        });
       },
       onClose: (channel, reason) => {
         if (this.#channels.delete(channel)) listener.onClose(channel, reason);

@@ -1,5 +1,6 @@
 /** What is wrong with this host's part of the overlay, and what to do about it. */
 import { CLOCK_SKEW_MAX_MS } from "../identity/certificate.ts";
+import { WIRE_VERSION, WIRE_VERSION_MIN } from "../identity/hello.ts";
 import { overlayTagOf } from "../identity/tags.ts";
 import type { Finding, Health } from "../types.ts";
 import { explainTrust } from "./explain-trust.ts";
@@ -8,8 +9,12 @@ import type { OverlayHost } from "./overlay-host.ts";
 const SKEW_WARNING_MS = 30_000;
 
 export function explainOverlay(host: OverlayHost, health: Health): readonly Finding[] {
+  const versions = explainVersions(host);
+  // What a host waits for when nobody understands it is no token.
+  const isTokenNoHelp = health === "pending" && versions.length > 0;
   const found = [
-    ...(host.members.removal === undefined ? explainHealth(host, health) : []),
+    ...versions,
+    ...(host.members.removal === undefined && !isTokenNoHelp ? explainHealth(host, health) : []),
     ...explainLink(host),
     ...explainReach(host),
     ...explainTrust(host),
@@ -50,6 +55,30 @@ function explainHealth(host: OverlayHost, health: Health): readonly Finding[] {
       advice: isBootstrap
         ? "check the route to those addresses, or take a token from a member that can be reached"
         : 'look at the log, and try "causeway down" and "causeway up" again',
+    },
+  ];
+}
+
+/** Hosts that were met of late and speak other wire versions. */
+function explainVersions(host: OverlayHost): readonly Finding[] {
+  const nowMs = host.parts.clock.monotonicMs();
+  const pools = [host.hostPool.foreignVersions, host.session?.neighbours.foreignVersions];
+  const met = new Map(
+    pools.flatMap((pool) => pool?.recent(nowMs) ?? []).map((one) => [one.address, one]),
+  );
+  if (met.size === 0) return [];
+  const shown = [...met.values()]
+    .slice(0, 3)
+    .map(({ address, wireMin, wireMax }) => `${address} (${wireMin} to ${wireMax})`);
+  const isOlder = [...met.values()].some(({ wireMin }) => wireMin > WIRE_VERSION);
+  return [
+    {
+      code: "wire-version",
+      severity: "problem",
+      what:
+        `${met.size} host(s) speak no wire version that this one does ` +
+        `(${WIRE_VERSION_MIN} to ${WIRE_VERSION}): ${shown.join(", ")}`,
+      advice: `upgrade ${isOlder ? "this host" : "them"}; a version speaks with the one before it`,
     },
   ];
 }

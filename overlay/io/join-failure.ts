@@ -5,6 +5,7 @@ import type { JoinFailure } from "../subnet/formation-machine.ts";
 export function toJoinFailure(error: unknown): JoinFailure {
   if (!(error instanceof OverlayError)) return "unreachable";
   if (error.code === "ERR_OVERLAY_LOCKED") return "locked";
+  if (error.code === "ERR_OVERLAY_VERSION") return "version";
   const isTransient = [
     "ERR_OVERLAY_UNREACHABLE",
     "ERR_OVERLAY_TIMEOUT",

@@ -14,6 +14,7 @@ import type { Routing } from "../routing/routing.ts";
 import { isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
 import type { ChannelPool } from "./channel-pool.ts";
+import type { ForeignVersions } from "./foreign-versions.ts";
 import { parseAddress, toMultiaddrText } from "../address.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";
@@ -93,6 +94,11 @@ export class Neighbours {
   get knowsOthers(): boolean {
     const isServed = [...this.#lost.values()].some(({ set }) => isServing(set.hosts));
     return isServed || this.#parts.routing.entries().length > 0;
+  }
+
+  /** Peers of other subnets that speak other wire versions. */
+  get foreignVersions(): ForeignVersions {
+    return this.#pool.foreignVersions;
   }
 
   isQuarantined(multiaddrText: string): boolean {

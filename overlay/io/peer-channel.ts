@@ -13,12 +13,14 @@ import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import {
   checkHello,
+  checkFrameVersion,
   isProven,
   isSubnetProven,
   proveHello,
   proveSubnet,
   type ConnectionEnds,
   type Greeting,
+  WIRE_VERSION_MIN,
 } from "../identity/hello.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import {
@@ -64,6 +66,8 @@ export interface ChannelContext {
   onClose(peer: PeerChannel, reason: string): void;
   /** A peer broke a rule: its hello was not believed, or it asked for what is not its own to ask. */
   onRefused(peer: PeerChannel, code: string, reason: string): void;
+  /** The peer and this host have no wire version in common. */
+  onForeignVersion(connection: Connection, hello: Hello): void;
   /** Milliseconds between heartbeats, and of silence until the connection counts as dead. */
   readonly heartbeatMs: number;
   readonly silenceMaxMs: number;
@@ -214,8 +218,13 @@ export class PeerChannel {
     this.connection.abort(error);
   }
 
+  /** The version that both ends speak; before the hello the oldest that this one does. */
+  get wire(): number {
+    return this.greeting?.wire ?? WIRE_VERSION_MIN;
+  }
+
   #send(frame: Frame): void {
-    this.#frames.send(FrameCodec.encode(frame));
+    this.#frames.send(FrameCodec.encode({ ...frame, wire: this.wire }));
   }
 
   #onFrame(bytes: Uint8Array): void {
@@ -233,6 +242,7 @@ export class PeerChannel {
   }
 
   #dispatch(frame: Frame): void {
+    if (this.greeting !== undefined && !frame.goodbye) checkFrameVersion(frame, this.wire);
     if (frame.goodbye) {
       this.#closeReason = `the peer said: ${frame.goodbye.reason}`;
       this.#opened.reject(
@@ -254,12 +264,7 @@ export class PeerChannel {
 
   #onGreetingFrame(frame: Frame): void {
     if (frame.hello && this.peerHello === undefined) {
-      this.greeting = checkHello(
-        frame.hello,
-        this.#context.overlay(),
-        this.#context.clock.wallMs(),
-        this.#context.revoked(),
-      );
+      this.greeting = this.#check(frame.hello);
       this.peerHello = frame.hello;
       this.#prove(this.#ends());
     } else if (frame.proof && this.peerHello !== undefined) {
@@ -269,6 +274,17 @@ export class PeerChannel {
       this.#context.approve(this);
       this.#becomeOpen();
     } else throw new OverlayError("ERR_OVERLAY_REFUSED", "spoke before its hello");
+  }
+
+  #check(hello: Hello): Greeting {
+    try {
+      const { overlay, clock, revoked } = this.#context;
+      return checkHello(hello, overlay(), clock.wallMs(), revoked());
+    } catch (error) {
+      if (error instanceof OverlayError && error.code === "ERR_OVERLAY_VERSION")
+        this.#context.onForeignVersion(this.connection, hello);
+      throw error;
+    }
   }
 
   #prove(ends: ConnectionEnds): void {

@@ -81,8 +81,10 @@ export interface Goodbye {
   reason: string;
 }
 
-/** Exactly one member is set. */
+/** Exactly one member is set, besides the version. */
 export interface Frame {
+  /** Version that it is written in. */
+  wire?: number;
   hello?: Hello | null;
   proof?: Proof | null;
   request?: Request | null;

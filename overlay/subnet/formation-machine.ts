@@ -29,6 +29,8 @@ export type JoinFailure =
   | "locked"
   /** It refused for another reason; trying again soon is pointless. */
   | "refused"
+  /** No wire version in common; to act alone on its link would set up a second one beside it. */
+  | "version"
   | "unreachable";
 
 export type FormationEvent =
@@ -119,6 +121,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #redeemRetryMs = REDEEM_RETRY_MS;
   #refusedAtMs = -Infinity;
   #subnetTag = "";
+  #awaitsUpgrade = false; // pending, since this link's hosts speak other wire versions
   /** What may be resumed; `null` once it is known to live elsewhere. */
   #stay: StoredStay | null;
   #isDoubtful = false;
@@ -249,7 +252,8 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #meet(peer: FormationPeer, nowMs: number): readonly FormationAction[] {
     if (peer.subnetTag === "" || peer.subnetTag === this.#subnetTag) return [];
     if (this.#isDoubtful) return []; // met once the link is known
-    if (this.#failures.get(peer.tag)?.failure === "refused") return [];
+    const failure = this.#failures.get(peer.tag)?.failure;
+    if (failure === "refused" || failure === "version") return [];
     const met = this.#met.get(peer.tag);
     if (met !== undefined && nowMs < met.nextAtMs) {
       this.#wakeAtMs = Math.min(this.#wakeAtMs, met.nextAtMs);
@@ -325,12 +329,16 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
     this.#failures.clear();
     this.#wakeAtMs = nowMs + PENDING_RETRY_MS;
     const join = this.#joinNext(nowMs);
+    if (join.length > 0) return join;
     const isTokenDue = this.#hasToken && nowMs >= this.#refusedAtMs + REFUSED_RETRY_MS;
-    return join.length === 0 && isTokenDue ? this.#becomeRedeeming() : join;
+    if (isTokenDue) return this.#becomeRedeeming();
+    return this.#isMember && this.#awaitsUpgrade ? this.#actAlone(nowMs) : []; // they are gone
   }
 
   /** Nobody on the link takes us in. */
   #actAlone(nowMs: number): readonly FormationAction[] {
+    this.#awaitsUpgrade = this.#isForeignVersion();
+    if (this.#awaitsUpgrade) return this.#becomePending(nowMs);
     if (this.#isMember && this.#stay !== null) {
       this.#state = "probing";
       return [{ type: "probe-stored" }];
@@ -343,6 +351,15 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
       return [{ type: "create-overlay" }];
     }
     return this.#becomePending(nowMs);
+  }
+
+  /** Hosts of our overlay are here, and only their wire version keeps us from them. */
+  #isForeignVersion(): boolean {
+    return [...this.#peers.values()].some(
+      ({ tag, overlayTag }) =>
+        this.#failures.get(tag)?.failure === "version" &&
+        overlayTag === (this.#overlayTag ?? overlayTag),
+    );
   }
 
   #becomePending(nowMs: number): readonly FormationAction[] {

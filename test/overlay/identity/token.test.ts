@@ -102,9 +102,13 @@ describe("a token", () => {
     expect(() => checkToken(wrong, proof, newcomer, OVERLAY, WALL_MS)).toThrow(/does not verify/);
   });
 
+  it("of another version is not called damaged", () => {
+    expect(() => parseToken("causeway2.AAAA", WALL_MS)).toThrow(/another version made it/);
+  });
+
   it("says that damaged text is damaged, whatever the damage", () => {
     const text = tokenOf();
-    for (const wrong of ["", "causeway1.", "causeway2.AAAA", text.slice(1), text.slice(0, -20)])
+    for (const wrong of ["", "causeway1.", "causeway.AAAA", text.slice(1), text.slice(0, -20)])
       expect(() => parseToken(wrong, WALL_MS)).toThrow(/copy the whole line/);
     fc.assert(
       fc.property(fc.string({ maxLength: 200 }), (rubbish) => {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../platform/bytes.ts";
 import { OverlayError } from "../../../overlay/errors.ts";
+import { WIRE_VERSION } from "../../../overlay/identity/hello.ts";
 import type { Frame } from "../../../overlay/schema/messages.ts";
 import { membershipOf, pairOf } from "../identity/members.ts";
 import { dial, helloOf, startPeer, stopAll, STRANGER, until } from "./loopback.ts";
@@ -169,6 +170,42 @@ describe("who is no member", () => {
   });
 });
 
+describe("wire versions", () => {
+  const later = { wireMin: WIRE_VERSION + 1, wireMax: WIRE_VERSION + 2 };
+
+  it("agree on the greatest that both ends speak, in every frame after the hello", async () => {
+    const bert = await startPeer("bert");
+    const raw = await rawPeer("mallory", bert);
+    greet(raw, bert, "mallory", { wireMax: WIRE_VERSION + 1 });
+    await until("open", () => bert.opened.length === 1);
+    expect(bert.opened[0]!.wire).toBe(WIRE_VERSION);
+    raw.send({ ping: 5 });
+    await until("ponged", () => raw.heard.some((frame) => frame.pong === 5));
+    expect(new Set(raw.heard.map(({ wire }) => wire))).toEqual(new Set([WIRE_VERSION]));
+  });
+
+  it("have to be the same in a frame as in the hellos", async () => {
+    const bert = await startPeer("bert");
+    const raw = await rawPeer("mallory", bert);
+    greet(raw, bert, "mallory", { wireMax: WIRE_VERSION + 1 });
+    await until("open", () => bert.opened.length === 1);
+    raw.send({ ping: 5, wire: WIRE_VERSION + 1 });
+    await until("cut", () => goodbyeOf(raw) !== undefined);
+    expect(goodbyeOf(raw)).toMatch(/wire version \d+ on a connection that speaks \d+/);
+  });
+
+  it("without one in common end the connection, and it is remembered why", async () => {
+    const [anna, bert] = await Promise.all([
+      startPeer("anna", { hello: later }),
+      startPeer("bert"),
+    ]);
+    await expect(dial(anna, bert)).rejects.toMatchObject({ code: "ERR_OVERLAY_VERSION" });
+    const [met] = bert.pool.foreignVersions.recent(performance.now());
+    expect(met).toMatchObject({ address: "127.0.0.1", ...later });
+    expect(bert.opened).toEqual([]);
+  });
+});
+
 describe("an end that does not keep to the rules", () => {
   it("is heard when it does", async () => {
     const bert = await startPeer("bert");
@@ -258,7 +295,7 @@ describe("an end that does not keep to the rules", () => {
     const raw = await rawPeer("mallory", bert);
     greet(raw, bert, "mallory");
     await until("open", () => bert.opened.length === 1);
-    raw.sendBytes(Uint8Array.of(0xfa, 0x01, 0x00)); // field 31, empty
+    raw.sendBytes(Uint8Array.of(0xfa, 0x01, 0x00, 0x78, WIRE_VERSION)); // field 31, empty
     raw.send({ ping: 6 });
     await until("ponged", () => raw.heard.some((frame) => frame.pong === 6));
   });

@@ -1,6 +1,6 @@
 /** A peer that opens the channel's stream itself and sends what it likes. */
 import type { Stream } from "@libp2p/interface";
-import { proveHello, proveSubnet } from "../../../overlay/identity/hello.ts";
+import { proveHello, proveSubnet, WIRE_VERSION } from "../../../overlay/identity/hello.ts";
 import type { KeyPair } from "../../../overlay/identity/keys.ts";
 import { FrameStream } from "../../../overlay/io/frame-stream.ts";
 import { peerIdOf, toMultiaddr } from "../../../overlay/io/nodes.ts";
@@ -14,6 +14,7 @@ export interface RawPeer {
   /** Whose host key its node has. */
   readonly name: string;
   readonly heard: Frame[];
+  /** In our own wire version, unless the frame says another. */
   send(frame: Frame): void;
   sendBytes(bytes: Uint8Array): void;
   isCut(): boolean;
@@ -33,7 +34,7 @@ export async function rawPeer(name: string, to: Peer): Promise<RawPeer> {
   const raw: RawPeer = {
     name,
     heard,
-    send: (frame) => frames.send(FrameCodec.encode(frame)),
+    send: (frame) => frames.send(FrameCodec.encode({ wire: WIRE_VERSION, ...frame })),
     sendBytes: (bytes) => frames.send(bytes),
     isCut: () => isCut,
   };

@@ -98,30 +98,38 @@ function both<T>(codec: { encode(m: T): Uint8Array; decode(b: Uint8Array): T }, 
 
 describe("the wire form", () => {
   it("of a hello", () => {
-    both(messages.FrameCodec, { hello }, "0a54" + HELLO);
+    both(messages.FrameCodec, { hello, wire: 1 }, "0a54" + HELLO + "7801");
   });
 
   it("of each other frame", () => {
     const { FrameCodec } = messages;
     both(
       FrameCodec,
-      { proof: { signature: three, subnetSignature: three } },
-      "1206" + "0a0103" + "120103",
+      { proof: { signature: three, subnetSignature: three }, wire: 1 },
+      "1206" + "0a0103" + "120103" + "7801",
     );
     both(
       FrameCodec,
-      { request: { id: 7, method: "get", body: three } },
-      "1a0a" + "0807" + "1203676574" + "1a0103",
+      { request: { id: 7, method: "get", body: three }, wire: 1 },
+      "1a0a" + "0807" + "1203676574" + "1a0103" + "7801",
     );
     both(
       FrameCodec,
-      { response: { id: 7, body: three, errorCode: "E", errorMessage: "m" } },
-      "220b" + "0807" + "120103" + "1a0145" + "22016d",
+      { response: { id: 7, body: three, errorCode: "E", errorMessage: "m" }, wire: 1 },
+      "220b" + "0807" + "120103" + "1a0145" + "22016d" + "7801",
     );
-    both(FrameCodec, { notice: { method: "x", body: three } }, "2a06" + "0a0178" + "120103");
-    both(FrameCodec, { ping: 1 }, "3001");
-    both(FrameCodec, { pong: 1 }, "3801");
-    both(FrameCodec, { goodbye: { code: "E", reason: "r" } }, "4206" + "0a0145" + "120172");
+    both(
+      FrameCodec,
+      { notice: { method: "x", body: three }, wire: 1 },
+      "2a06" + "0a0178" + "120103" + "7801",
+    );
+    both(FrameCodec, { ping: 1, wire: 1 }, "3001" + "7801");
+    both(FrameCodec, { pong: 1, wire: 300 }, "3801" + "78ac02");
+    both(
+      FrameCodec,
+      { goodbye: { code: "E", reason: "r" }, wire: 1 },
+      "4206" + "0a0145" + "120172" + "7801",
+    );
   });
 
   it("of a host set and its statements", () => {

@@ -109,7 +109,7 @@ describe("messages.ts and peer.proto", () => {
       name: "",
     });
     expect(messages.HostSetsCodec.decode(new Uint8Array())).toEqual({ sets: [] });
-    expect(messages.FrameCodec.decode(new Uint8Array())).toEqual({});
+    expect(messages.FrameCodec.decode(new Uint8Array())).toEqual({ wire: 0 });
   });
 
   it("ignore a field of a later version", () => {

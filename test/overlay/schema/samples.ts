@@ -122,7 +122,7 @@ export const SAMPLES: readonly Sample[] = [
     linkKey: key(4),
   }),
   sample("Token", messages.TokenCodec, 12 * KIB, { body: signed(1), secret: key(2) }),
-  ...FRAMES.map((frame) => sample("Frame", messages.FrameCodec, FRAME, frame)),
+  ...FRAMES.map((frame) => sample("Frame", messages.FrameCodec, FRAME, { ...frame, wire: 2 })),
   sample("AdmitRequest", messages.AdmitRequestCodec, 16 * KIB, {
     token: signed(1),
     tokenSignature: new Uint8Array(64).fill(2),

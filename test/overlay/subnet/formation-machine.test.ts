@@ -5,6 +5,7 @@ import {
   type FormationEvent,
   type FormationOptions,
   type FormationPeer,
+  type JoinFailure,
 } from "../../../overlay/subnet/formation-machine.ts";
 
 const LISTEN_MS = 500;
@@ -59,7 +60,7 @@ class Host {
     return this.feed({ type: "settled", subnetTag, overlayTag });
   }
 
-  fail(tag: string, failure: "locked" | "refused" | "unreachable"): string[] {
+  fail(tag: string, failure: JoinFailure): string[] {
     return this.feed({ type: "join-failed", tag, failure });
   }
 }
@@ -465,5 +466,47 @@ describe("a change of the link", () => {
     host.see(peer("a"));
     expect(host.feed({ type: "link-changed" })).toEqual([]);
     expect(host.settle("quay")).toEqual([]);
+  });
+});
+
+describe("hosts of the link that speak other wire versions", () => {
+  it("are waited for by a newcomer, which makes no overlay beside theirs", () => {
+    const host = started(NEWCOMER);
+    expect(host.see(peer("bert"))).toEqual(["join bert"]);
+    expect(host.fail("bert", "version")).toEqual([]);
+    expect(host.pass(LISTEN_MS)).toEqual(["0 pending"]);
+    expect(host.pass(15_000)).toEqual(["15000 join bert"]);
+  });
+
+  it("are waited for by a member, which resumes no second subnet beside theirs", () => {
+    const host = started({ ...MEMBER, canResume: true });
+    expect(host.see(peer("bert"))).toEqual(["join bert"]);
+    host.fail("bert", "version");
+    expect(host.pass(LISTEN_MS)).toEqual(["0 pending"]);
+    expect(host.machine.isPending).toBe(true);
+    host.feed({ type: "peer-gone", tag: "bert" });
+    expect(host.pass(15_000)).toEqual(["15000 probe-stored"]);
+  });
+
+  it("do not hold up whom another host of the link takes in", () => {
+    const host = started(MEMBER);
+    expect(host.see(peer("bert"))).toEqual(["join bert"]);
+    host.see(peer("carla"));
+    expect(host.fail("bert", "version")).toEqual(["join carla"]);
+  });
+
+  it("are no reason to wait when they are of another overlay", () => {
+    const host = started(MEMBER);
+    host.see(peer("bert", "elsewhere"));
+    expect(host.pass(LISTEN_MS)).toEqual(["500 create-subnet"]);
+  });
+
+  it("are not met again by a subnet beside them", () => {
+    const host = started(MEMBER);
+    host.pass(LISTEN_MS);
+    host.settle("mine");
+    expect(host.see(peer("bert"))).toEqual(["meet bert"]);
+    host.fail("bert", "version");
+    expect(host.pass(300_000)).toEqual([]);
   });
 });
