@@ -207,6 +207,8 @@ export class PeerChannel {
   cut(code: OverlayErrorCode, reason: string): void {
     this.#send({ goodbye: { code, reason } });
     this.#closeReason = reason;
+    // Who dialled is to know that it was us, and why, not that the connection is lost.
+    this.#opened.reject(new OverlayError(code, reason));
     void this.#frames.end().then(() => this.connection.close().catch(() => {}));
   }
 

@@ -202,6 +202,8 @@ describe("wire versions", () => {
     await expect(dial(anna, bert)).rejects.toMatchObject({ code: "ERR_OVERLAY_VERSION" });
     const [met] = bert.pool.foreignVersions.recent(performance.now());
     expect(met).toMatchObject({ address: "127.0.0.1", ...later });
+    // And the other way round, where it is the dialling end that refuses.
+    await expect(dial(bert, anna)).rejects.toMatchObject({ code: "ERR_OVERLAY_VERSION" });
     expect(bert.opened).toEqual([]);
   });
 });
