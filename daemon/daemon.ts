@@ -75,7 +75,7 @@ export async function startDaemon(
     await claimSocket(config.socket);
     overlay = await parts.startOverlay(overlayOptions(config, token), {
       clock: parts.clock,
-      random: createRandom(randomInt(2 ** 32)),
+      random: createRandom(config.seed ?? randomInt(2 ** 32)),
       log: parts.log,
       metrics,
     });

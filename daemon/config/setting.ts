@@ -45,6 +45,18 @@ export function integer(about: About<number>, min: number, max: number): Setting
   );
 }
 
+/** The same, where `null` says that the daemon is to decide. */
+export function optionalInteger(
+  about: About<number | null>,
+  min: number,
+  max: number,
+): Setting<number | null> {
+  const { allowed, parse } = integer({ doc: about.doc, initial: min }, min, max);
+  return setting(about, `${allowed}; or null`, (value) =>
+    value === null ? { value } : parse(value),
+  );
+}
+
 const SIZE = /^(\d{1,9})\s*([KMGT]i?B|B)?$/;
 const SIZE_POWERS = ["B", "K", "M", "G", "T"];
 

@@ -5,7 +5,7 @@
 import { hostname } from "node:os";
 import { defaultSocket, defaultState, ownSurroundings } from "../paths.ts";
 import type { Surroundings } from "../paths.ts";
-import { choice, flag, integer, optionalText, size, text } from "./setting.ts";
+import { choice, flag, integer, optionalInteger, optionalText, size, text } from "./setting.ts";
 import type { Setting } from "./setting.ts";
 
 /** At most what fits in a Unix socket address with its final zero. */
@@ -96,6 +96,14 @@ function overlaySettings() {
       { doc: "How many subnets, closest to its key, keep a record of this host.", initial: 3 },
       1,
       20,
+    ),
+    seed: optionalInteger(
+      {
+        doc: "Seed of the daemon's own choices (waits, whom to ask first), so that a run can be repeated as far as the machine's timing allows. Keys and nonces never come from it, nor does the order in which the DHT's library asks. Null takes a new one at each start.",
+        initial: null,
+      },
+      0,
+      2 ** 32 - 1,
     ),
     "storage.maxBytes": size(
       {

@@ -127,7 +127,8 @@ export class OverlayDirectory implements Directory {
   }
 
   async get(key: Uint8Array, signal?: AbortSignal): Promise<GetResult> {
-    const { routing, replicas } = this.#parts;
+    const { routing, replicas, neighbours } = this.#parts;
+    neighbours.tally.gets++;
     const search = this.#search(key);
     const known = routing.closestKnown(key, replicas).map((entry) => entry.subnetId);
     if (!(await this.#askAll(known, search, false))) {

@@ -103,6 +103,7 @@ export class Formation {
       hasToken: token !== undefined && options.allowsWan,
       stay: null,
       listenMs: this.#homecoming.listenMs(),
+      jitter: () => parts.random.next(),
     });
     this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
   }

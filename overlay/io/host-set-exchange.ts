@@ -97,9 +97,10 @@ export class HostSetExchange {
     return HostSetsCodec.encode({ sets });
   }
 
+  /** Asks one random host of each subnet. */
   async pull(): Promise<void> {
     const { neighbours, book, log } = this.#parts;
-    for (const channel of neighbours.channels()) {
+    for (const channel of neighbours.onePerSubnet()) {
       const knownVersion = book.newest(channel.subnetId)?.version ?? 0n;
       const body = HostSetPullCodec.encode({ knownVersion });
       try {

@@ -13,6 +13,7 @@ import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import type { Routing } from "../routing/routing.ts";
 import { isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
+import { CallTally } from "./call-tally.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import type { ForeignVersions } from "./foreign-versions.ts";
 import { parseAddress, toMultiaddrText } from "../address.ts";
@@ -66,6 +67,7 @@ interface Lost {
 }
 
 export class Neighbours {
+  readonly tally: CallTally;
   readonly #pool: ChannelPool;
   readonly #parts: NeighbourParts;
   readonly #quarantine = new Map<string, number>();
@@ -76,6 +78,7 @@ export class Neighbours {
   constructor(pool: ChannelPool, parts: NeighbourParts) {
     this.#pool = pool;
     this.#parts = parts;
+    this.tally = new CallTally(parts.clock);
   }
 
   /** Open channels, all or those to one subnet. */
@@ -83,6 +86,14 @@ export class Neighbours {
     return [...this.#pool.channels].filter(
       (channel) => channel.isOpen && (subnetId === undefined || channel.subnetId === subnetId),
     );
+  }
+
+  /** One open channel to each subnet that is reached, to a random host of it. */
+  onePerSubnet(): PeerChannel[] {
+    const bySubnet = new Map(
+      this.#parts.random.shuffle(this.channels()).map((channel) => [channel.subnetId, channel]),
+    );
+    return [...bySubnet.values()];
   }
 
   /** Whether at least one other subnet is reached now. */
@@ -117,15 +128,21 @@ export class Neighbours {
     body: Uint8Array,
     timeoutMs: number,
   ): Promise<CallResult> {
-    const { random } = this.#parts;
+    const { random, clock } = this.#parts;
     const open = random.shuffle(this.channels(subnetId));
     const candidates: (() => Promise<PeerChannel>)[] = open.map((channel) => async () => channel);
     candidates.push(() => this.connect(subnetId));
     return tryStaggered(
       candidates,
       async (reach) => {
-        const channel = await reach();
-        return { host: channel.hostId, body: await channel.call(method, body, timeoutMs) };
+        const startedMs = clock.monotonicMs();
+        try {
+          const channel = await reach();
+          return { host: channel.hostId, body: await channel.call(method, body, timeoutMs) };
+        } catch (error) {
+          if (isSilence(error)) this.tally.fail(method, startedMs);
+          throw error;
+        }
       },
       STAGGER_MS,
       (error) => !isLost(error),
@@ -323,6 +340,12 @@ const OF_ONE_HOST: ReadonlySet<string> = new Set([
   "ERR_OVERLAY_NOT_JOINED",
   "ERR_OVERLAY_QUOTA",
 ] satisfies OverlayErrorCode[]);
+
+/** No word came back, not even a refusal. */
+function isSilence(error: unknown): boolean {
+  if (!(error instanceof OverlayError)) return true;
+  return error.code === "ERR_OVERLAY_UNREACHABLE" || error.code === "ERR_OVERLAY_TIMEOUT";
+}
 
 /** Whether another host of the subnet may do better. */
 function isLost(error: unknown): boolean {

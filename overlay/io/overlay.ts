@@ -6,6 +6,7 @@ import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import type { PendingHost } from "../identity/pending-hosts.ts";
 import { isServing, type SetHost } from "../subnet/host-set.ts";
+import { declareCallMetrics } from "./call-tally.ts";
 import type {
   Directory,
   Finding,
@@ -371,5 +372,6 @@ function declareMetrics(overlay: Overlay, host: OverlayHost): void {
     "Connections to other subnets",
     () => host.session?.neighbours.channels().length ?? 0,
   );
+  declareCallMetrics(metrics, () => host.session?.neighbours.tally);
   gauge("multicast_packets_sent", "Multicast packets sent", () => host.link.stats().packetsSent);
 }

@@ -117,12 +117,13 @@ export class RecordMover {
   async handOver(): Promise<void> {
     this.stop();
     await this.#running;
-    const { hosts, selfHost, custodian, log } = this.#parts;
+    const { hosts, selfHost, custodian, log, neighbours } = this.#parts;
     await custodian.leave();
     const others = hosts().filter((host) => host !== selfHost);
     const held = this.#live();
-    if (held.length > 0) log.info("handing records over", { records: held.length });
     await this.#pushOut(await this.#handOverInside(held, others));
+    const { repairBytes } = neighbours.tally;
+    log.info("records handed over", { records: held.length, movedBytes: repairBytes });
   }
 
   stop(): void {
@@ -295,7 +296,9 @@ export class RecordMover {
     for (let at = 0; at < records.length; at += BATCH_RECORDS) {
       const batch = records.slice(at, at + BATCH_RECORDS);
       const nowMs = this.#parts.clock.monotonicMs();
-      const outcomes = await send(batch.map((held) => toItem(held, nowMs)));
+      const items = batch.map((held) => toItem(held, nowMs));
+      for (const { record } of items) this.#parts.neighbours.tally.repairBytes += record.length;
+      const outcomes = await send(items);
       if (outcomes === undefined) break;
       for (const [i, outcome] of outcomes.slice(0, batch.length).entries())
         verdicts.set(batch[i]!, outcome);

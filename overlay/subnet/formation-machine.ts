@@ -80,6 +80,8 @@ export interface FormationOptions {
   readonly stay: StoredStay | null;
   /** How long to listen for others before acting alone, ms. */
   readonly listenMs: number;
+  /** Uniform in [0, 1): shortens waits that hosts started together would share. */
+  readonly jitter: () => number;
 }
 
 const REDEEM_RETRY_MS = 1_000;
@@ -113,6 +115,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #isMember: boolean;
   readonly #hasToken: boolean;
   #listenMs: number;
+  readonly #jitter: () => number;
   #state: State = "idle";
   #wakeAtMs = Infinity;
   readonly #peers = new Map<string, FormationPeer>();
@@ -127,13 +130,14 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
   #isDoubtful = false;
 
   constructor(options: FormationOptions) {
-    const { overlayTag, isMember, hasToken, stay, listenMs, ...rest } = options;
+    const { overlayTag, isMember, hasToken, stay, listenMs, jitter, ...rest } = options;
     rest satisfies Record<string, never>;
     this.#overlayTag = overlayTag;
     this.#isMember = isMember;
     this.#hasToken = hasToken;
     this.#stay = stay;
     this.#listenMs = listenMs;
+    this.#jitter = jitter;
   }
 
   get wakeAtMs(): number {
@@ -389,7 +393,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
       return this.#becomePending(nowMs);
     }
     this.#state = "waiting";
-    this.#wakeAtMs = nowMs + this.#redeemRetryMs;
+    this.#wakeAtMs = nowMs + this.#redeemRetryMs * (1 - this.#jitter() / 2);
     this.#redeemRetryMs = Math.min(REDEEM_RETRY_MAX_MS, this.#redeemRetryMs * 2);
     return this.#joinNext(nowMs);
   }

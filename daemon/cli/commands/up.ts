@@ -25,6 +25,7 @@ export const upCommand = defineCommand({
     { name: "config", value: "FILE", doc: "YAML configuration", isPath: true },
     { name: "name", value: "NAME", doc: "name of this host" },
     { name: "port", value: "PORT", doc: "TCP port; the next one is used too; 0 takes free ones" },
+    { name: "seed", value: "N", doc: "seed of waits and choices, to repeat a run" },
     { name: "no-wan", doc: "send no packet beyond the link" },
     { name: "open", doc: "let whoever is on the link join without a token" },
     { name: "print-config", doc: "print the resolved configuration as YAML, and end" },
@@ -69,18 +70,23 @@ async function createReader(args: ParsedArguments): Promise<() => Config> {
   const usual = defaultConfigFile(surroundings);
   const asked = args.value("config");
   const file = resolve(asked ?? usual.path);
-  const port = args.value("port");
   const flags: Given = {
     state: args.value("state") ?? (env["CAUSEWAY_STATE"] || undefined),
     socket: args.value("socket") ?? (env["CAUSEWAY_SOCKET"] || undefined),
     interface: args.value("interface"),
     name: args.value("name"),
-    port: port === undefined ? undefined : /^\d{1,5}$/.test(port) ? Number(port) : port,
+    port: wholeNumber(args.value("port")),
+    seed: wholeNumber(args.value("seed")),
     wan: args.has("no-wan") ? false : undefined,
     open: args.has("open") ? true : undefined,
   };
   const isRequired = asked !== undefined || usual.isRequired;
   return () => loadConfig({ file, isRequired, flags, settings: createSettings(surroundings) });
+}
+
+/** What is no number is left as it is, for the settings to refuse. */
+function wholeNumber(text: string | undefined): number | string | undefined {
+  return text !== undefined && /^\d{1,10}$/.test(text) ? Number(text) : text;
 }
 
 /**

@@ -141,3 +141,32 @@ it("goes on looking for a subnet that cut it as soon as the channel was open", a
   neighbours.maintain();
   expect(neighbours.knowsOthers).toBe(false);
 });
+
+it("takes one host of each subnet for a round of questions, by chance", async () => {
+  const anna = await startHost("anna", "quay");
+  for (const name of ["bert", "cora"]) await dial(anna, await startPeer(name, ofPier));
+  const asked = new Set<string>();
+  for (let i = 0; i < 40; i++) {
+    const channels = anna.neighbours.onePerSubnet();
+    expect(channels).toHaveLength(1);
+    asked.add(channels[0]!.hostId);
+  }
+  expect(asked.size).toBe(2);
+});
+
+it("counts calls without an answer, and no refusal", async () => {
+  const anna = await startHost("anna", "quay");
+  const { tally } = anna.neighbours;
+  const onCall = async (_peer: unknown, method: string): Promise<Uint8Array> => {
+    if (method === "put") throw new OverlayError("ERR_OVERLAY_REFUSED", "no");
+    return new Promise(() => {});
+  };
+  await dial(anna, await startPeer("bert", { ...ofPier, onCall }));
+  const call = (method: string): Promise<unknown> =>
+    anna.neighbours.call(pairOf("pier").id, method, new Uint8Array(), 50).catch(() => {});
+  await call("put");
+  expect([tally.failed("put"), tally.sinceFailedMs]).toEqual([0, Infinity]);
+  await call("get");
+  expect(tally.failed("get")).toBeGreaterThanOrEqual(1); // and the dial to nobody else
+  expect(tally.sinceFailedMs).toBeLessThan(5_000);
+});

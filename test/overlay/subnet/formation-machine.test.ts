@@ -15,6 +15,7 @@ const NEWCOMER: FormationOptions = {
   hasToken: false,
   stay: null,
   listenMs: LISTEN_MS,
+  jitter: () => 0,
 };
 const MEMBER: FormationOptions = { ...NEWCOMER, overlayTag: "harbour", isMember: true };
 const WITH_TOKEN: FormationOptions = { ...NEWCOMER, overlayTag: "harbour", hasToken: true };
@@ -212,6 +213,13 @@ describe("a host with a token", () => {
     }
     const waits = times.slice(1).map((time, i) => time - times[i]!);
     expect(waits).toEqual([1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000]);
+  });
+
+  it("waits up to half as long by chance, so that hosts started together come apart", () => {
+    const host = started({ ...WITH_TOKEN, jitter: () => 0.5 });
+    host.pass(LISTEN_MS);
+    host.feed({ type: "redeem-failed", isFinal: false });
+    expect(host.pass(1_000)).toEqual(["1250 redeem-token"]);
   });
 
   it("joins a host that appears between two tries", () => {
@@ -479,7 +487,7 @@ describe("hosts of the link that speak other wire versions", () => {
   });
 
   it("are waited for by a member, which resumes no second subnet beside theirs", () => {
-    const host = started({ ...MEMBER, canResume: true });
+    const host = started({ ...MEMBER, stay: { subnetTag: "old", stampMs: 1 } });
     expect(host.see(peer("bert"))).toEqual(["join bert"]);
     host.fail("bert", "version");
     expect(host.pass(LISTEN_MS)).toEqual(["0 pending"]);
