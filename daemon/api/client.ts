@@ -35,9 +35,14 @@ interface Head {
  * @throws {DaemonError} ERR_DAEMON_ABSENT, ERR_DAEMON_ANSWER, ERR_DAEMON_SOCKET
  */
 export async function callApi<Answer>(call: ApiCall): Promise<Answer> {
+  return parseJson(call.socket, await callApiText(call)) as Answer;
+}
+
+/** As `callApi`, for an answer that is no JSON, such as the metrics. */
+export async function callApiText(call: ApiCall): Promise<string> {
   let text = "";
   for await (const part of answerOf(call)) text += part;
-  return parseJson(call.socket, text) as Answer;
+  return text;
 }
 
 /** Asks for a stream of JSON lines; ends when the daemon ends it, or on `signal`. */

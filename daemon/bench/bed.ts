@@ -17,7 +17,7 @@ import type {
   SubnetsAnswer,
   WatchLine,
 } from "../api/api-types.ts";
-import { callApi, callApiLines, type ApiCall } from "../api/client.ts";
+import { callApi, callApiLines, callApiText, type ApiCall } from "../api/client.ts";
 import { downLab, parseLabSpec, upLab, type Lab } from "../lab/lab.ts";
 import { BenchError } from "./errors.ts";
 import { openCapture, type Capture } from "./capture.ts";
@@ -151,6 +151,14 @@ export class Bed {
     return (await this.#call<ExplainAnswer>(host, "GET", "/v1/explain")).findings;
   }
 
+  /** The daemon's metrics by name; those with labels are left out. */
+  async metrics(host: string): Promise<ReadonlyMap<string, number>> {
+    const call = { ...this.#at(host), method: "GET", path: "/metrics" } as const;
+    const text = await this.guard(callApiText(call));
+    const lines = text.matchAll(/^([a-z_]+) (\S+)$/gm);
+    return new Map([...lines].map(([, name = "", value]) => [name, metricValue(value)]));
+  }
+
   async put(
     host: string,
     key: string,
@@ -280,6 +288,10 @@ export class Bed {
   #at(host: string): { readonly socket: string } {
     return { socket: this.lab.paths(host).socket };
   }
+}
+
+function metricValue(text = ""): number {
+  return text === "+Inf" ? Infinity : Number(text);
 }
 
 async function timed<Answer>(work: Promise<Answer>): Promise<Timed<Answer>> {

@@ -58,12 +58,20 @@ export interface FigureTable {
 export interface SectionResult {
   readonly figures: readonly Figure[];
   readonly tables: readonly FigureTable[];
+  /** An SVG of its own, for `--svg` when this section runs alone. */
+  readonly picture?: string | undefined;
 }
 
 /** What a section is run with. */
 export interface BenchRun {
   /** Fewer samples. */
   readonly isQuick: boolean;
+  /** Of the events that a section makes up. */
+  readonly seed: number;
+  /** How many events; absent: as many as the section thinks right. */
+  readonly events: number | undefined;
+  /** Once more with every host a DHT node of its own. */
+  readonly isFlat: boolean;
   /** Aborts on ^C; whatever was made is taken away then. */
   readonly signal: AbortSignal;
   progress(line: string): void;

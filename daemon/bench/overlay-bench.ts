@@ -14,6 +14,9 @@ export interface BenchOptions {
   /** Names of the sections, comma-separated; absent for all. */
   readonly only: string | undefined;
   readonly isQuick: boolean;
+  readonly seed: number;
+  readonly events: number | undefined;
+  readonly isFlat: boolean;
   readonly isJson: boolean;
   /** Picture to write. */
   readonly svgFile: string | undefined;
@@ -23,7 +26,7 @@ const STOPPED_STATUS = 130;
 
 /** @returns the exit status: 0 when every figure passes, 1 when not, 130 when stopped by ^C */
 export async function runOverlayBench(options: BenchOptions, io: CommandIo): Promise<number> {
-  const { only, isQuick, isJson, svgFile, ...rest } = options;
+  const { only, isQuick, seed, events, isFlat, isJson, svgFile, ...rest } = options;
   rest satisfies Record<string, never>;
   const sections = pickSections(only);
   const ending = new AbortController();
@@ -32,7 +35,11 @@ export async function runOverlayBench(options: BenchOptions, io: CommandIo): Pro
   process.on("SIGINT", stop).on("SIGTERM", stop);
   const startedAt = new Date();
   try {
-    const result = await runSections(sections, isQuick, ending.signal, io);
+    const result = await runSections(
+      sections,
+      { isQuick, seed, events, isFlat, signal: ending.signal },
+      io,
+    );
     if (ending.signal.aborted) return STOPPED_STATUS;
     publish(result, startedAt, { isQuick, isJson, svgFile }, io);
     return result.figures.every(({ isPassed }) => isPassed) ? 0 : 1;
@@ -58,12 +65,12 @@ function pickSections(only: string | undefined): readonly Section[] {
 
 async function runSections(
   sections: readonly Section[],
-  isQuick: boolean,
-  signal: AbortSignal,
+  settings: Omit<BenchRun, "progress">,
   io: CommandIo,
 ): Promise<SectionResult> {
   const figures = [];
   const tables = [];
+  const pictures = [];
   const startedMs = performance.now();
   for (const [i, section] of sections.entries()) {
     const progress = (line: string): void => {
@@ -72,16 +79,17 @@ async function runSections(
     };
     progress(section.summary);
     try {
-      const result = await section.run({ isQuick, signal, progress } satisfies BenchRun);
+      const result = await section.run({ ...settings, progress });
       figures.push(...result.figures);
       tables.push(...result.tables);
+      pictures.push(result.picture);
     } catch (error) {
       progress(errorMessage(error));
-      if (signal.aborted) break;
+      if (settings.signal.aborted) break;
       figures.push(unmeasured(section, error));
     }
   }
-  return { figures, tables };
+  return { figures, tables, picture: sections.length === 1 ? pictures[0] : undefined };
 }
 
 /** A section that cannot be measured is a failure, not a gap. */
@@ -101,7 +109,7 @@ function unmeasured({ name }: Section, error: unknown) {
 function publish(
   result: SectionResult,
   startedAt: Date,
-  { isQuick, isJson, svgFile }: Omit<BenchOptions, "only">,
+  { isQuick, isJson, svgFile }: Pick<BenchOptions, "isQuick" | "isJson" | "svgFile">,
   io: CommandIo,
 ): void {
   const machine = {
@@ -114,7 +122,7 @@ function publish(
   const day = startedAt.toISOString();
   if (svgFile !== undefined) {
     const title = `causeway bench overlay, ${day.slice(0, 10)}, ${machine.processors} processors`;
-    writeFileSync(svgFile, drawChart(title, result.figures));
+    writeFileSync(svgFile, result.picture ?? drawChart(title, result.figures));
     io.stderr(`picture written to ${svgFile}`);
   }
   const about = { startedAt: day, isQuick, machine };

@@ -131,13 +131,22 @@ export class OverlayDirectory implements Directory {
     neighbours.tally.gets++;
     const search = this.#search(key);
     const known = routing.closestKnown(key, replicas).map((entry) => entry.subnetId);
-    if (!(await this.#askAll(known, search, false))) {
+    const isDoubtful = (id: string): boolean => neighbours.isDoubtful(id);
+    const doubtful = new Set(known.filter(isDoubtful));
+    const asked = known.filter((id) => !doubtful.has(id));
+    if (!(await this.#askAll(asked, search, false))) {
       // Nobody known has it: a lookup may know closer subnets.
       const limit = AbortSignal.timeout(LOOKUP_TIMEOUT_MS);
       const bounded = signal === undefined ? limit : AbortSignal.any([limit, signal]);
       const closest = await routing.closest(key, replicas, bounded);
-      const others = closest.map((entry) => entry.subnetId).filter((id) => !known.includes(id));
-      await this.#askAll(others, search, false);
+      const others = closest.map((entry) => entry.subnetId).filter((id) => !asked.includes(id));
+      for (const id of others.filter(isDoubtful)) doubtful.add(id);
+      const isFound = await this.#askAll(
+        others.filter((id) => !doubtful.has(id)),
+        search,
+        false,
+      );
+      if (!isFound) await this.#askAll([...doubtful], search, false);
     }
     const { path } = search;
     if (path.length > 0 && path.every((step) => step.result === "failed"))

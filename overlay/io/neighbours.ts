@@ -18,6 +18,7 @@ import type { ChannelPool } from "./channel-pool.ts";
 import type { ForeignVersions } from "./foreign-versions.ts";
 import { parseAddress, toMultiaddrText } from "../address.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { SilenceWatch } from "./silence-watch.ts";
 import { tryStaggered } from "./staggered.ts";
 
 const STAGGER_MS = 300;
@@ -54,6 +55,7 @@ export interface NeighbourParts {
   readonly allowsDials: boolean;
 }
 
+/** Of a subnet without an open channel. */
 interface Trouble {
   failures: number;
   nextAtMs: number;
@@ -74,11 +76,13 @@ export class Neighbours {
   readonly #trouble = new Map<string, Trouble>();
   readonly #lost = new Map<string, Lost>();
   readonly #connecting = new Map<string, Promise<PeerChannel>>();
+  readonly #silence: SilenceWatch;
 
   constructor(pool: ChannelPool, parts: NeighbourParts) {
     this.#pool = pool;
     this.#parts = parts;
     this.tally = new CallTally(parts.clock);
+    this.#silence = new SilenceWatch(parts.clock);
   }
 
   /** Open channels, all or those to one subnet. */
@@ -105,6 +109,11 @@ export class Neighbours {
   get knowsOthers(): boolean {
     const isServed = [...this.#lost.values()].some(({ set }) => isServing(set.hosts));
     return isServed || this.#parts.routing.entries().length > 0;
+  }
+
+  /** Whether to ask others first: it fell silent, or could not be reached just now. */
+  isDoubtful(subnetId: string): boolean {
+    return this.#trouble.has(subnetId) || this.#silence.isSilent(subnetId, this.channels(subnetId));
   }
 
   /** Peers of other subnets that speak other wire versions. */
@@ -136,12 +145,16 @@ export class Neighbours {
       candidates,
       async (reach) => {
         const startedMs = clock.monotonicMs();
+        let answered = (): void => {};
         try {
           const channel = await reach();
+          answered = this.#silence.asked(channel);
           return { host: channel.hostId, body: await channel.call(method, body, timeoutMs) };
         } catch (error) {
           if (isSilence(error)) this.tally.fail(method, startedMs);
           throw error;
+        } finally {
+          answered();
         }
       },
       STAGGER_MS,
@@ -153,7 +166,12 @@ export class Neighbours {
   connect(subnetId: string): Promise<PeerChannel> {
     const underWay = this.#connecting.get(subnetId);
     if (underWay !== undefined) return underWay;
-    const connecting = this.#connect(subnetId).finally(() => this.#connecting.delete(subnetId));
+    const connecting = this.#connect(subnetId)
+      .finally(() => this.#connecting.delete(subnetId))
+      .catch(async (error: unknown) => {
+        await this.#onUnreached(subnetId, errorMessage(error));
+        throw error;
+      });
     this.#connecting.set(subnetId, connecting);
     return connecting;
   }
@@ -182,6 +200,7 @@ export class Neighbours {
     const { subnetId } = channel;
     if (this.channels(subnetId).length > 0) return;
     this.#keepInMind(subnetId);
+    this.#trouble.set(subnetId, { failures: 0, nextAtMs: -Infinity });
     void this.#look(subnetId);
   }
 
@@ -292,25 +311,34 @@ export class Neighbours {
     }
   }
 
-  /** No channel to a subnet of the table: reach any host of it, or evict it. */
+  /** No channel to a subnet of the table: reach any host of it. */
   async #look(subnetId: string): Promise<void> {
+    const nextAtMs = this.#trouble.get(subnetId)?.nextAtMs ?? -Infinity;
+    if (this.#parts.clock.monotonicMs() < nextAtMs || !this.#isInTable(subnetId)) return;
+    await this.connect(subnetId).catch(() => {}); // counted where every dial is
+  }
+
+  #isInTable(subnetId: string): boolean {
+    return this.#parts.routing.entries().some((entry) => entry.subnetId === subnetId);
+  }
+
+  /** No host of it was reached, whoever asked for it; what stays so leaves the table. */
+  async #onUnreached(subnetId: string, reason: string): Promise<void> {
     const { clock, random, routing, log, book } = this.#parts;
+    const nowMs = clock.monotonicMs();
     const trouble = this.#trouble.get(subnetId) ?? { failures: 0, nextAtMs: 0 };
-    if (clock.monotonicMs() < trouble.nextAtMs || this.#connecting.has(subnetId)) return;
-    if (!routing.entries().some((entry) => entry.subnetId === subnetId)) return;
-    try {
-      await this.connect(subnetId);
-    } catch (error) {
-      trouble.failures++;
-      trouble.nextAtMs = clock.monotonicMs() + RETRY_MS + random.between(0, RETRY_MS / 2);
-      this.#trouble.set(subnetId, trouble);
-      if (trouble.failures < FAILURES_MAX) return;
-      log.info("subnet is dead", { subnet: subnetId, reason: errorMessage(error) });
-      this.#trouble.delete(subnetId);
-      const set = book.get(subnetId);
-      if (set !== undefined) this.remember(set);
-      await routing.evict(subnetId);
-    }
+    if (!this.#isInTable(subnetId) || this.channels(subnetId).length > 0) return;
+    if (nowMs < trouble.nextAtMs) return; // the same failure, heard of by another
+    trouble.failures++;
+    trouble.nextAtMs = nowMs + RETRY_MS + random.between(0, RETRY_MS / 2);
+    this.#trouble.set(subnetId, trouble);
+    if (trouble.failures < FAILURES_MAX) return;
+    log.info("subnet is dead", { subnet: subnetId, reason });
+    this.#trouble.delete(subnetId);
+    this.#silence.forget(subnetId);
+    const set = book.get(subnetId);
+    if (set !== undefined) this.remember(set);
+    await routing.evict(subnetId);
   }
 
   /** A cut that heals: the subnet may answer again. */

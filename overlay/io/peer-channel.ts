@@ -199,6 +199,16 @@ export class PeerChannel {
     return isHeard && this.isOpen;
   }
 
+  /** When anything at all was last heard, on the monotonic clock. */
+  get lastHeardMs(): number {
+    return this.#lastHeardMs;
+  }
+
+  /** Asks for a sign of life. */
+  ping(): void {
+    if (this.isOpen) this.#send({ ping: 1 });
+  }
+
   notify(method: string, body: Uint8Array): void {
     if (this.isOpen) this.#send({ notice: { method, body } });
   }

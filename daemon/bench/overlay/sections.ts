@@ -1,5 +1,6 @@
 /** All sections of `causeway bench overlay`, in the order they run. */
 import type { Section } from "../figure.ts";
+import { runChurn } from "./churn.ts";
 import { runCli } from "./cli.ts";
 import { runCrash } from "./crash.ts";
 import { runIdle } from "./idle.ts";
@@ -17,6 +18,7 @@ export const OVERLAY_SECTIONS: readonly Section[] = [
   { name: "lookup", summary: "put anywhere, get everywhere, against ping", run: runLookup },
   { name: "watch", summary: "how soon a watcher hears of a change", run: runWatch },
   { name: "crash", summary: "what crashes and leaves lose", run: runCrash },
+  { name: "churn", summary: "what hosts that come and go cost all others", run: runChurn },
   { name: "policies", summary: "what each copy policy costs", run: runPolicies },
   { name: "merge", summary: "races, and links cut and healed", run: runMerge },
   { name: "roam", summary: "a laptop carried, readdressed, asleep", run: runRoam },

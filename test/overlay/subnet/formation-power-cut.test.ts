@@ -49,6 +49,7 @@ class Link {
       isMember: true,
       hasToken: false,
       stay: null,
+      jitter: () => this.#random.next(),
       listenMs: 500 + this.#random.between(0, 300),
     });
     const host: Host = { machine, stored, isStrayed, subnet: undefined, isUp: false };
