@@ -11,6 +11,9 @@
  * changing for ever. A host that this host saw go is not believed back for a while, and
  * contradicting a heard set waits longer each time.
  *
+ * A set names 16 hosts at most. Where there are more, any 16 live ones are right, so that a host
+ * which comes or goes unnamed changes nothing; once a minute others have their turn.
+ *
  * mDHT §3.3.3-3.3.4 (authoritative list from the hosts themselves, push).
  */
 import type { Machine, Tick } from "../../platform/machine.ts";
@@ -44,6 +47,8 @@ const RANK_DELAY_MS = 1_000;
 const CONTRADICTION_DELAY_MS = 1_000;
 const CONTRADICTION_DELAY_MAX_MS = 32_000;
 const CALM_MS = 60_000;
+/** How long 16 of more hosts are named. */
+const TURN_MS = 60_000;
 /** A host seen to go is not believed back on another's word for this long. */
 const DISBELIEF_MS = 20_000;
 
@@ -60,7 +65,13 @@ export class HostSetMachine implements Machine<HostSetEvent, HostSetAction> {
   readonly #gone = new Map<string, { readonly sequence: number; readonly untilMs: number }>();
   #version: bigint;
   #publishedDigest = "";
+  /** Ids in the present set. */
+  #named: readonly string[] = [];
+  /** Version of the set that named a host last, for as long as it lives. */
+  readonly #namedIn = new Map<string, bigint>();
   #publishAtMs = 0;
+  /** When hosts were last named in place of others that live on. */
+  #turnedAtMs = 0;
   #contradictions = 0;
   #lastContradictionMs = -Infinity;
 
@@ -72,7 +83,7 @@ export class HostSetMachine implements Machine<HostSetEvent, HostSetAction> {
   }
 
   get wakeAtMs(): number {
-    let wakeAtMs = this.#publishAtMs;
+    let wakeAtMs = Math.min(this.#publishAtMs, this.#turnAtMs);
     for (const { untilMs } of this.#live.values()) wakeAtMs = Math.min(wakeAtMs, untilMs);
     return wakeAtMs;
   }
@@ -117,6 +128,7 @@ export class HostSetMachine implements Machine<HostSetEvent, HostSetAction> {
     const known = this.#live.get(id);
     if (id === this.#self || known === undefined) return [];
     this.#live.delete(id);
+    this.#namedIn.delete(id);
     this.#gone.set(id, { sequence: known.host.sequence, untilMs: nowMs + DISBELIEF_MS });
     this.#schedule(nowMs, DEBOUNCE_MS);
     return [{ type: "live-changed" }];
@@ -124,8 +136,7 @@ export class HostSetMachine implements Machine<HostSetEvent, HostSetAction> {
 
   #onHeard(version: bigint, hosts: readonly SetHost[], nowMs: number): readonly HostSetAction[] {
     if (version <= this.#version) return [];
-    this.#version = version;
-    this.#publishedDigest = digestHosts(hosts).toString("hex");
+    this.#note(version, hosts, nowMs);
     const isChanged = this.#believe(hosts, nowMs);
     this.#publishAtMs = Infinity;
     if (this.#isContradicted()) this.#schedule(nowMs, this.#contradictionDelayMs(nowMs));
@@ -160,21 +171,49 @@ export class HostSetMachine implements Machine<HostSetEvent, HostSetAction> {
       actions.push({ type: "live-changed" });
       this.#schedule(nowMs, DEBOUNCE_MS);
     }
-    if (nowMs < this.#publishAtMs) return actions;
+    const isTurn = nowMs >= this.#turnAtMs;
+    if (nowMs < this.#publishAtMs && !isTurn) return actions;
     this.#publishAtMs = Infinity;
-    if (!this.#isContradicted()) return actions;
-    const hosts = this.#announced();
+    if (!isTurn && !this.#isContradicted()) return actions;
+    const hosts = this.#choose(isTurn ? [] : this.#stillNamed());
+    const version = nextVersion(this.#version, hosts);
+    this.#note(version, hosts, nowMs);
+    return [...actions, { type: "publish", version, hosts }];
+  }
+
+  #note(version: bigint, hosts: readonly SetHost[], nowMs: number): void {
+    this.#version = version;
     this.#publishedDigest = digestHosts(hosts).toString("hex");
-    this.#version = nextVersion(this.#version, hosts);
-    return [...actions, { type: "publish", version: this.#version, hosts }];
+    const named = hosts.map(({ id }) => id);
+    const isTurn = this.#stillNamed().some(({ id }) => !named.includes(id));
+    if (isTurn || this.#named.length === 0) this.#turnedAtMs = nowMs;
+    this.#named = named;
+    for (const id of named) this.#namedIn.set(id, version);
   }
 
+  /** When others are to be named, were nobody else to see to it before. */
+  get #turnAtMs(): number {
+    if (this.#live.size <= HOSTS_ANNOUNCED_MAX || this.#named.length === 0) return Infinity;
+    return this.#turnedAtMs + TURN_MS + this.#rank * RANK_DELAY_MS;
+  }
+
+  /** The set names somebody who is not there as it says, or fewer than it could. */
   #isContradicted(): boolean {
-    return digestHosts(this.#announced()).toString("hex") !== this.#publishedDigest;
+    const named = this.#stillNamed();
+    const isShort = named.length < Math.min(HOSTS_ANNOUNCED_MAX, this.#live.size);
+    return isShort || digestHosts(named).toString("hex") !== this.#publishedDigest;
   }
 
-  #announced(): readonly SetHost[] {
-    return this.hosts.slice(0, HOSTS_ANNOUNCED_MAX);
+  #stillNamed(): SetHost[] {
+    return this.#named.flatMap((id) => this.#live.get(id)?.host ?? []);
+  }
+
+  /** Those kept, and as many more as fit: who was named longest ago first. */
+  #choose(kept: readonly SetHost[]): readonly SetHost[] {
+    const others = this.hosts.filter((host) => !kept.includes(host));
+    const turn = (host: SetHost): bigint => this.#namedIn.get(host.id) ?? -1n;
+    others.sort((a, b) => (turn(a) < turn(b) ? -1 : turn(a) > turn(b) ? 1 : 0)); // else by key
+    return sortHosts([...kept, ...others.slice(0, HOSTS_ANNOUNCED_MAX - kept.length)]);
   }
 
   #contradictionDelayMs(nowMs: number): number {
@@ -187,13 +226,17 @@ export class HostSetMachine implements Machine<HostSetEvent, HostSetAction> {
       : Math.min(CONTRADICTION_DELAY_MAX_MS, delayMs);
   }
 
+  /** Of this host among the live ones, by key. */
+  get #rank(): number {
+    return this.hosts.findIndex((host) => host.id === this.#self);
+  }
+
   #schedule(nowMs: number, delayMs: number): void {
     if (!this.#isContradicted()) {
       this.#publishAtMs = Infinity;
       return;
     }
-    const rank = this.hosts.findIndex((host) => host.id === this.#self);
-    const dueMs = nowMs + delayMs + rank * RANK_DELAY_MS;
+    const dueMs = nowMs + delayMs + this.#rank * RANK_DELAY_MS;
     this.#publishAtMs = Math.min(this.#publishAtMs, dueMs);
   }
 }

@@ -163,3 +163,18 @@ describe("two halves of a cut link that hear each other through other subnets on
     }
   });
 });
+
+describe("a link of 24 hosts", () => {
+  it("changes its set once a minute, by one host's word, and all follow", () => {
+    for (const seed of SEEDS.slice(0, 6)) {
+      const link = settled(seed, 24);
+      const before = link.publications.length;
+      link.pass(10 * 60_000);
+      const since = link.publications.slice(before);
+      expect(since.length, `seed ${seed}`).toBeGreaterThanOrEqual(9);
+      expect(since.length, `seed ${seed}`).toBeLessThanOrEqual(12);
+      const versions = new Set(link.live().map((index) => link.view(index).version));
+      expect(versions.size, `seed ${seed}`).toBe(1);
+    }
+  });
+});

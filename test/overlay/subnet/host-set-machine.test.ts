@@ -185,4 +185,61 @@ describe("HostSetMachine", () => {
     );
     expect(machine.hosts).toHaveLength(20);
   });
+
+  const crowd = (size: number): HostSetMachine => {
+    const machine = started();
+    for (let i = 2; i <= size; i++) machine.step({ type: "host-up", host: plainHost(i) }, 0);
+    run(machine, 1_000);
+    return machine;
+  };
+  const named = (actions: readonly HostSetAction[]): number[][] =>
+    actions.flatMap((one) =>
+      one.type === "publish" ? [one.hosts.map((host) => host.key[0]!)] : [],
+    );
+
+  it("names others of 40 hosts each minute, all of them as often within 20 minutes", () => {
+    const sets = named(run(crowd(40), 20 * 60_000));
+    expect(sets).toHaveLength(20);
+    const times = new Map<number, number>();
+    for (const key of sets.flat()) times.set(key, (times.get(key) ?? 0) + 1);
+    expect(times.size).toBe(40);
+    expect(Math.max(...times.values())).toBeLessThanOrEqual(10); // 8 on average
+  });
+
+  it("names no host of 17 to 40 twice as often as the average", () => {
+    for (const size of [17, 20, 24, 31, 33]) {
+      const sets = named(run(crowd(size), 60 * 60_000));
+      const times = Array.from({ length: size }, (_, i) => {
+        return sets.filter((set) => set.includes(i + 1)).length;
+      });
+      const average = times.reduce((sum, one) => sum + one, 0) / size;
+      expect(Math.max(...times) / average, `${size} hosts`).toBeLessThan(2);
+      expect(Math.min(...times), `${size} hosts`).toBeGreaterThan(0);
+    }
+  });
+
+  it("says nothing when a host comes or goes that is not named", () => {
+    const machine = crowd(20);
+    machine.step({ type: "host-up", host: plainHost(21) }, 2_000);
+    machine.step({ type: "host-down", id: plainHost(18).id }, 3_000);
+    machine.step({ type: "host-up", host: plainHost(19, 2) }, 4_000);
+    expect(published(run(machine, 30_000))).toEqual([]);
+  });
+
+  it("names another in the place of one that goes, and leaves the rest as they are", () => {
+    const machine = crowd(20);
+    machine.step({ type: "host-down", id: plainHost(3).id }, 2_000);
+    const [set] = named(run(machine, 30_000));
+    expect(set).toEqual([1, 2, ...Array.from({ length: 14 }, (_, i) => i + 4)]);
+  });
+
+  it("gives others their turn though statements are renewed all the time", () => {
+    const machine = crowd(40);
+    const sets: number[][] = [];
+    for (let i = 1; i <= 20; i++) {
+      sets.push(...named(run(machine, 1_000 + i * 9_000)));
+      machine.step({ type: "host-up", host: plainHost(1 + (i % 16), 1 + i) }, 1_000 + i * 9_000);
+    }
+    expect(new Set(sets.flat()).size).toBeGreaterThan(32);
+  });
 });
