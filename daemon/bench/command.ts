@@ -19,7 +19,7 @@ export const benchCommand = defineCommand({
     "Needs root and Linux, as causeway lab does. Each section builds a lab of its own and takes it away",
     "again, also on ^C. Exits with 1 when a figure misses its bar. Progress goes to standard error.",
     "",
-    "Sections of overlay: join, mass, lookup, watch, crash, churn, policies, merge, roam, idle, cli.",
+    "Sections of overlay: join, mass, lookup, watch, crash, churn, converge, policies, merge, roam, idle, cli.",
     "docs/benchmarks.md says what each figure means.",
   ].join("\n"),
   async action(args, io) {

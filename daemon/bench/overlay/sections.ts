@@ -2,6 +2,7 @@
 import type { Section } from "../figure.ts";
 import { runChurn } from "./churn.ts";
 import { runCli } from "./cli.ts";
+import { runConverge } from "./converge.ts";
 import { runCrash } from "./crash.ts";
 import { runIdle } from "./idle.ts";
 import { runJoin } from "./join.ts";
@@ -19,6 +20,7 @@ export const OVERLAY_SECTIONS: readonly Section[] = [
   { name: "watch", summary: "how soon a watcher hears of a change", run: runWatch },
   { name: "crash", summary: "what crashes and leaves lose", run: runCrash },
   { name: "churn", summary: "what hosts that come and go cost all others", run: runChurn },
+  { name: "converge", summary: "how soon all name the same hosts", run: runConverge },
   { name: "policies", summary: "what each copy policy costs", run: runPolicies },
   { name: "merge", summary: "races, and links cut and healed", run: runMerge },
   { name: "roam", summary: "a laptop carried, readdressed, asleep", run: runRoam },
