@@ -160,7 +160,11 @@ class ChurnRun {
     const { lab } = this.#bed;
     const names = [this.#fleet.inLab(host)];
     this.#leaving = [host];
-    await this.#bed.guard(type === "kill" ? lab.kill(names) : lab.stop(names));
+    if (type === "kill") await this.#bed.guard(lab.kill(names));
+    else {
+      const stopping = lab.stop(names).catch(() => lab.kill(names).catch(() => {})); // 10 s were not enough
+      await this.#bed.guard(stopping);
+    }
     this.#ledger.end([host]);
     this.#leaving = [];
     if (type === "leave") this.#ledger.addParting(host);
@@ -218,13 +222,16 @@ class ChurnRun {
     );
   }
 
-  /** While a whole subnet is still in a table, failures are its. */
+  /** While a whole subnet is still in a table, failures are its, or of a host event just before. */
   #bookFailed({ host, sentMs }: FailedCall): void {
+    const sinceStepMs = Math.max(0, sentMs - this.#stepEndMs);
     const loss = this.#losses.findLast(
       ({ startedMs, goneMs }) => startedMs <= sentMs && sentMs <= goneMs,
     );
-    const lateMs = Math.max(0, sentMs - (loss?.startedMs ?? this.#stepEndMs));
-    const cause = loss?.how ?? "host";
+    const isOfHost =
+      loss === undefined || (sinceStepMs < 1_000 && this.#stepEndMs > loss.startedMs);
+    const lateMs = isOfHost ? sinceStepMs : sentMs - loss.startedMs;
+    const cause = isOfHost ? "host" : loss.how;
     this.#lateMs[cause] = Math.max(this.#lateMs[cause], lateMs);
     if (lateMs > 1_000)
       this.#progress(`${host}: a failed call, sent ${Math.round(lateMs)} ms after the event`);
