@@ -38,9 +38,13 @@ it.each<OverlayErrorCode>(["ERR_OVERLAY_QUOTA", "ERR_OVERLAY_NOT_JOINED"])(
   },
 );
 
-function neighboursOf({ pool }: Peer, clock: SetClock): Neighbours {
+function neighboursOf(
+  { pool }: Peer,
+  clock: SetClock,
+  routing = new ListedRouting("quay"),
+): Neighbours {
   return new Neighbours(pool, {
-    routing: new ListedRouting("quay"),
+    routing,
     book: new SubnetBook(),
     clock,
     random: createRandom(1),
@@ -169,4 +173,41 @@ it("counts calls without an answer, and no refusal", async () => {
   await call("get");
   expect(tally.failed("get")).toBeGreaterThanOrEqual(1); // and the dial to nobody else
   expect(tally.sinceFailedMs).toBeLessThan(5_000);
+});
+
+it("evicts a subnet that two rounds of dials did not reach, whoever dialled", async () => {
+  const peer = await startPeer("anna");
+  const clock = new SetClock();
+  const routing = new ListedRouting("quay");
+  const neighbours = neighboursOf(peer, clock, routing);
+  routing.list("moor");
+  neighbours.remember(setOf("moor", "127.0.0.1:9"));
+  const moor = pairOf("moor").id;
+  const dialAgain = (): Promise<unknown> => neighbours.connect(moor).catch(() => {});
+  expect(neighbours.isDoubtful(moor)).toBe(false);
+  await dialAgain();
+  expect(neighbours.isDoubtful(moor)).toBe(true);
+  for (let i = 0; i < 5; i++) await dialAgain(); // gets that want it: the same round
+  expect(routing.evicted).toEqual([]);
+  clock.pass(4_000);
+  await dialAgain();
+  expect(routing.evicted).toEqual([moor]);
+  expect(neighbours.isDoubtful(moor)).toBe(false);
+});
+
+it("doubts a subnet from the moment its last channel closes until one opens", async () => {
+  const anna = await startHost("anna", "quay");
+  const bert = await startPeer("bert", ofPier);
+  const { neighbours } = anna;
+  const channel = await dial(anna, bert);
+  neighbours.onOpen(channel);
+  const pier = pairOf("pier").id;
+  expect(neighbours.isDoubtful(pier)).toBe(false);
+  await bert.node.stop();
+  await until("closed", () => !channel.isOpen);
+  neighbours.onClose(channel);
+  expect(neighbours.isDoubtful(pier)).toBe(true);
+  const back = await dial(anna, await startPeer("cora", ofPier));
+  neighbours.onOpen(back);
+  expect(neighbours.isDoubtful(pier)).toBe(false);
 });

@@ -116,6 +116,20 @@ export class ChurnLedger {
     };
   }
 
+  /** Daemons whose tables changed for no whole subnet, in words. */
+  unexplained(): string[] {
+    return [...this.#ended, ...this.#lives.values()].flatMap((life) => {
+      const { unexplained } = countTable(life);
+      const { host, others, went, came, reading } = life;
+      if (unexplained === 0) return [];
+      const { changes, entries } = reading;
+      return [
+        `${host}: ${changes} changes and ${entries} entries; ${others} others at its start, ` +
+          `${went} went, ${came} came`,
+      ];
+    });
+  }
+
   /** Whole subnets that went or came while a daemon that still runs did, and its table has not. */
   missing(): number {
     return [...this.#lives.values()].reduce((sum, life) => sum + countTable(life).missing, 0);

@@ -8,6 +8,7 @@ import type { ChurnPlan, ChurnStep, HostStep } from "./plan.ts";
 
 /** Between the end of one step and the next; a call that fails later than 1 s is seen in it. */
 const GAP_MS = 1_300;
+export const LATE_MS = 1_000;
 const RECORDS = 60;
 const TABLE_POLL_MS = 500;
 const TABLE_LIMIT_MS = 90_000;
@@ -33,12 +34,11 @@ export interface ChurnResult {
   readonly lostGets: readonly string[];
   readonly puts: number;
   readonly refusedPuts: readonly string[];
-  /** The latest failed call after a step of that kind, ms; 0 for none. */
-  readonly lateMs: Readonly<Record<Cause, number>>;
+  /** The latest failed call after a host event, ms; 0 for none. */
+  readonly lateMs: number;
+  /** Failed calls from when a whole subnet was cut off until no table had it. */
+  readonly cutFailedCalls: number;
 }
-
-/** What a failed call comes of. */
-export type Cause = "host" | "lose" | "cut";
 
 /** A subnet on its way out of the tables. */
 interface Going {
@@ -73,8 +73,9 @@ class ChurnRun {
   #events = 0;
   #stepEndMs = 0;
   /** Whole subnets that went, and from when no table had them any more. */
-  readonly #losses: (Going & { goneMs: number })[] = [];
-  readonly #lateMs: Record<Cause, number> = { host: 0, lose: 0, cut: 0 };
+  readonly #losses: (Going & { goneMs: number; failedCalls: number })[] = [];
+  #lateMs = 0;
+  #unexplained = 0;
 
   constructor(
     bed: Bed,
@@ -138,6 +139,7 @@ class ChurnRun {
       puts,
       refusedPuts: refused,
       lateMs: this.#lateMs,
+      cutFailedCalls: this.#losses.find(({ how }) => how === "cut")?.failedCalls ?? NaN,
     };
   }
 
@@ -190,7 +192,8 @@ class ChurnRun {
 
   async #untilGone(going: Going): Promise<number> {
     const { name, ids, startedMs } = going;
-    const loss = { ...going, goneMs: Infinity };
+    const loss = { ...going, goneMs: Infinity, failedCalls: 0 };
+    const before = this.#ledger.sums().failedCalls;
     this.#losses.push(loss);
     const isGone = async (): Promise<boolean> => {
       const running = this.#ledger.hosts.filter((host) => !this.#leaving.includes(host));
@@ -202,6 +205,7 @@ class ChurnRun {
     const tookMs = await this.#bed.until(isGone, TABLE_LIMIT_MS, TABLE_POLL_MS);
     if (tookMs === Infinity) return Infinity;
     loss.goneMs = performance.now();
+    loss.failedCalls = this.#ledger.sums().failedCalls - before;
     this.#progress(
       `${name} out of every table: ${((loss.goneMs - startedMs) / 1000).toFixed(1)} s`,
     );
@@ -215,6 +219,7 @@ class ChurnRun {
     const failedGets = this.#load.lost.length;
     const point = { ...this.#ledger.sums(), events: this.#events, failedGets };
     this.#points.push(point);
+    this.#tellUnexplained(point);
     if (step === undefined || (index % 10 > 0 && "host" in step)) return;
     this.#progress(
       `${index + 1} of ${this.#plan.steps.length} steps: ${point.changes} changes, ` +
@@ -222,18 +227,18 @@ class ChurnRun {
     );
   }
 
-  /** While a whole subnet is still in a table, failures are its, or of a host event just before. */
+  /** While a whole subnet is still in a table, failures are taken for its. */
   #bookFailed({ host, sentMs }: FailedCall): void {
-    const sinceStepMs = Math.max(0, sentMs - this.#stepEndMs);
-    const loss = this.#losses.findLast(
-      ({ startedMs, goneMs }) => startedMs <= sentMs && sentMs <= goneMs,
-    );
-    const isOfHost =
-      loss === undefined || (sinceStepMs < 1_000 && this.#stepEndMs > loss.startedMs);
-    const lateMs = isOfHost ? sinceStepMs : sentMs - loss.startedMs;
-    const cause = isOfHost ? "host" : loss.how;
-    this.#lateMs[cause] = Math.max(this.#lateMs[cause], lateMs);
-    if (lateMs > 1_000)
+    if (this.#losses.some((one) => one.startedMs <= sentMs && sentMs <= one.goneMs)) return;
+    const lateMs = sentMs - this.#stepEndMs;
+    this.#lateMs = Math.max(this.#lateMs, lateMs);
+    if (lateMs > LATE_MS)
       this.#progress(`${host}: a failed call, sent ${Math.round(lateMs)} ms after the event`);
+  }
+
+  #tellUnexplained({ unexplained }: ChurnSums): void {
+    if (unexplained <= this.#unexplained) return;
+    this.#unexplained = unexplained;
+    for (const line of this.#ledger.unexplained()) this.#progress(`unexplained: ${line}`);
   }
 }
