@@ -18,7 +18,8 @@ import type { ChannelTrust } from "./channel-trust.ts";
 import { ForeignVersions } from "./foreign-versions.ts";
 import type { Introduced } from "./introduction.ts";
 import { relayedAddress, toMultiaddr } from "./nodes.ts";
-import { PEER_PROTOCOL, PeerChannel, type ChannelContext } from "./peer-channel.ts";
+import type { ChannelContext } from "./channel-context.ts";
+import { PEER_PROTOCOL, PeerChannel } from "./peer-channel.ts";
 
 /** A connection whose hello is not proven by then is cut. */
 const HELLO_DEADLINE_MS = 8_000;

@@ -8,7 +8,6 @@
 import type { Connection, Stream } from "@libp2p/interface";
 import { isEqualBytes } from "../../platform/bytes.ts";
 import { errorMessage } from "../../platform/errors.ts";
-import type { Clock } from "../../platform/clock.ts";
 import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import {
@@ -32,9 +31,9 @@ import {
   type Response,
 } from "../schema/messages.ts";
 import { MESSAGE_BYTES_MAX } from "../schema/codec.ts";
+import type { ChannelContext } from "./channel-context.ts";
 import { FrameStream } from "./frame-stream.ts";
 import { CALL, NOTICE } from "./methods.ts";
-import type { Revoked } from "../identity/revoked.ts";
 
 export const PEER_PROTOCOL = "/causeway/peer/1";
 const HELLO_TIMEOUT_MS = 5_000;
@@ -42,36 +41,6 @@ const CALL_TIMEOUT_MS = 5_000;
 const CALLS_INBOUND_MAX = 128;
 /** A frame around it has room for the rest. */
 const ANSWER_BYTES_MAX = MESSAGE_BYTES_MAX - 1024;
-
-/** What a channel needs of the node that it runs on. */
-export interface ChannelContext {
-  readonly clock: Clock;
-  readonly hostKey: KeyPair;
-  /** Peer id of our own end. */
-  readonly ownPeerId: string;
-  /** Own overlay; `undefined` before admission. */
-  overlay(): Uint8Array | undefined;
-  /** Who has been removed from it. */
-  revoked(): Revoked;
-  /** A fresh hello, nonce included. */
-  hello(): Hello;
-  /** Key of the subnet that hellos name at present. */
-  subnetKey(): KeyPair | undefined;
-  /** Beyond certificates: a last word on whom to talk to. Throws to refuse. */
-  approve(peer: PeerChannel): void;
-  /** Answers a call; a thrown error's code and message go back to the caller. */
-  onCall(peer: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array>;
-  onNotice(peer: PeerChannel, method: string, body: Uint8Array): void;
-  onOpen(peer: PeerChannel): void;
-  onClose(peer: PeerChannel, reason: string): void;
-  /** A peer broke a rule: its hello was not believed, or it asked for what is not its own to ask. */
-  onRefused(peer: PeerChannel, code: string, reason: string): void;
-  /** The peer and this host have no wire version in common. */
-  onForeignVersion(connection: Connection, hello: Hello): void;
-  /** Milliseconds between heartbeats, and of silence until the connection counts as dead. */
-  readonly heartbeatMs: number;
-  readonly silenceMaxMs: number;
-}
 
 interface Waiting {
   resolve(body: Uint8Array): void;

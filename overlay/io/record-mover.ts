@@ -5,6 +5,7 @@
  * holder pushes to a subnet that has become one of the closest. A leaving host hands over what it
  * has, the subnet's last one to the closest other subnets. mDHT §3.3.4-3.3.5.
  */
+import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
@@ -30,6 +31,8 @@ const TIDY_EVERY_MS = 30_000;
 const PUSH_AFTER_MS = 3_000;
 const PUSH_TIMEOUT_MS = 5_000;
 const BATCH_RECORDS = 16;
+/** Between two batches to one taker, unless this host is about to leave: others have gets to serve. */
+const BATCH_PAUSE_MS = 50;
 /** Subnets that a leaving host tries in place of those closest that do not answer. */
 const SPARE_SUBNETS = 2;
 
@@ -208,9 +211,12 @@ export class RecordMover {
     const wanted = this.#live().filter(
       (held) => owed.has(held.slotId) && way.isWanted(taker, held),
     );
-    const verdicts = await this.#sendAll(wanted, async (items) =>
-      this.#isStopped ? undefined : way.send(taker, items),
-    );
+    let isFirst = true;
+    const verdicts = await this.#sendAll(wanted, async (items) => {
+      if (!isFirst) await sleep(BATCH_PAUSE_MS);
+      isFirst = false;
+      return this.#isStopped ? undefined : way.send(taker, items);
+    });
     for (const held of wanted) {
       const verdict = verdicts.get(held);
       if (verdict === undefined || isForLater(verdict)) owed.delete(held.slotId);

@@ -122,10 +122,7 @@ export class SubnetSession {
       trust: parts.trust,
       clock,
       log,
-      onOwnSet: () => {
-        this.#reachAll();
-        parts.onChange();
-      },
+      onOwnSet: () => this.#onOwnSet(),
     });
     this.reachability = this.#createReachability();
     this.#watches = new WatchDesk(siblings);
@@ -374,6 +371,11 @@ export class SubnetSession {
     this.book.expire(this.#parts.clock.monotonicMs());
     this.neighbours.maintain();
     this.siblings.seek(this.#parts.clock.monotonicMs());
+  }
+
+  #onOwnSet(): void {
+    this.#reachAll();
+    this.#parts.onChange();
   }
 
   #reachAll(): void {
