@@ -10,8 +10,8 @@ import { OverlayError } from "../errors.ts";
 import { copiesWanted, QueryMeter } from "../records/copy-policy.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
 import { placeCopies } from "../records/placement.ts";
-import { decodeRecord, encodeRecord, verifyRecord } from "../records/record.ts";
-import { remainingMs, type AcceptResult, type HeldRecord } from "../records/record-store.ts";
+import { decodeRecord, verifyRecord } from "../records/record.ts";
+import type { Origin } from "../records/quota-tally.ts";
 import { placeInSubnet } from "../records/subnet-placement.ts";
 import { checkVersionTaken } from "../records/version-rules.ts";
 import {
@@ -24,6 +24,17 @@ import {
 } from "../schema/messages.ts";
 import type { Answer, ResolvedBy } from "./answer.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
+import { isKept, isSettled, outcome, toOutcome } from "./put-outcome.ts";
+import {
+  originOf,
+  originOfCopy,
+  toItem,
+  toSlotItem,
+  withOrigin,
+  withoutOrigin,
+  type Bringer,
+} from "./record-item.ts";
+import { mergePages, pageOf, readPages, type RecordPage } from "./record-page.ts";
 import type { Siblings } from "./siblings.ts";
 import type { WatchDesk } from "./watch-desk.ts";
 
@@ -62,24 +73,32 @@ export class Custodian {
   /**
    * Takes records in for the whole subnet; acknowledged once its copies are stored.
    *
-   * @param from subnet that brings them; `null`: a host of our own
+   * @param bringer by default this host itself
    * @throws {OverlayError} ERR_OVERLAY_NOT_JOINED once this host is about to leave
    */
-  async put(items: readonly RecordItem[], from: string | null): Promise<PutOutcome[]> {
+  async put(items: readonly RecordItem[], bringer?: Bringer): Promise<PutOutcome[]> {
     if (this.#isLeaving) throw leaving();
-    const outcomes = await Promise.all(items.map((item) => this.#putOne(item, from)));
-    if (from !== null) this.#tellRefused(outcomes, from);
+    const brought = bringer ?? { host: this.#parts.self, subnetId: null };
+    const outcomes = await Promise.all(
+      items.map((item) => this.#putOne(item, originOf(item, brought))),
+    );
+    if (bringer !== undefined) this.#tellRefused(outcomes, bringer);
     return outcomes;
   }
 
   /**
-   * A sibling's copy: stored here and nowhere else.
+   * A sibling's copies: stored here and nowhere else.
    *
+   * @param sibling id of the host that gives them
    * @throws {OverlayError} ERR_OVERLAY_NOT_JOINED once this host is about to leave
    */
-  async putInside(items: readonly RecordItem[]): Promise<PutOutcome[]> {
+  async putInside(items: readonly RecordItem[], sibling: string): Promise<PutOutcome[]> {
     if (this.#isLeaving) throw leaving();
-    return Promise.all(items.map((item) => this.#store(item, null, false)));
+    const outcomes = await Promise.all(
+      items.map((item) => this.#store(item, originOfCopy(item, sibling), false)),
+    );
+    this.#tellRefused(outcomes, { host: sibling, subnetId: null });
+    return outcomes;
   }
 
   /**
@@ -96,19 +115,25 @@ export class Custodian {
    * Answers for the whole subnet: own store, siblings by place, then the link.
    *
    * @param isQuick spares the link: for records known to be where they belong
+   * @param after   slot id at which the page before ended
    */
-  async get(key: Uint8Array, isQuick = false): Promise<Answer> {
-    const { clock, self, siblings } = this.#parts;
+  async get(key: Uint8Array, isQuick = false, after = ""): Promise<Answer> {
+    const { clock, siblings } = this.#parts;
     const keyHex = toHex(key);
     this.#queries.note(keyHex, clock.monotonicMs());
-    const own = this.getInside(key);
-    const local: Answer = { items: own, resolvedBy: own.length > 0 ? "local" : "none", host: self };
+    const local = this.answerInside(key, after);
     if (this.#isComplete(keyHex) || siblings.channels().length === 0) return local;
     const found =
-      (await this.#askPlaces(key)) ?? (isQuick ? undefined : await this.#search(key, keyHex, own));
+      (await this.#askPlaces(key, after)) ??
+      (isQuick ? undefined : await this.#search(key, keyHex, local, after));
     if (found === undefined) return local;
-    await this.#keepOnDemand(keyHex, found.items);
-    return { ...found, items: [...own, ...found.items] };
+    await this.#keepOnDemand(keyHex, found);
+    return { ...found, ...mergePages([local, found]) };
+  }
+
+  /** As `get`, all pages of it. */
+  async getAll(key: Uint8Array): Promise<readonly RecordItem[]> {
+    return readPages(await this.get(key), (after) => this.get(key, false, after));
   }
 
   /** What this host itself has, tombstones included. */
@@ -118,10 +143,16 @@ export class Custodian {
     return held.map((record) => toItem(record, nowMs));
   }
 
-  answerInside(key: Uint8Array): Answer {
-    const items = this.getInside(key);
-    const resolvedBy = items.length > 0 ? "local" : "none";
-    return { items, resolvedBy, host: this.#parts.self };
+  /** A page of it. */
+  answerInside(key: Uint8Array, after = ""): Answer {
+    const nowMs = this.#parts.clock.monotonicMs();
+    const held = this.#parts.records.store.getWithTombstones(toHex(key), nowMs);
+    const page = pageOf(
+      held.map((one) => toSlotItem(one, nowMs)),
+      after,
+    );
+    const resolvedBy = page.items.length > 0 ? "local" : "none";
+    return { ...page, resolvedBy, host: this.#parts.self };
   }
 
   holds(key: Uint8Array): boolean {
@@ -151,9 +182,10 @@ export class Custodian {
     }
   }
 
-  /** What another subnet was refused: an old version may come of an honest repair, the rest may not. */
-  #tellRefused(outcomes: readonly PutOutcome[], from: string): void {
+  /** What another host was refused: an old version may come of an honest repair, the rest may not. */
+  #tellRefused(outcomes: readonly PutOutcome[], { host, subnetId }: Bringer): void {
     const { log } = this.#parts;
+    const from = subnetId ?? host;
     for (const { result, message, floor } of outcomes)
       if (result === PUT_RESULT.quota || result === PUT_RESULT.refused)
         log.warn("record refused", { from, reason: message });
@@ -161,23 +193,24 @@ export class Custodian {
         log.debug("record refused", { from, reason: `not newer than version ${floor}` });
   }
 
-  async #putOne(item: RecordItem, from: string | null): Promise<PutOutcome> {
+  async #putOne(given: RecordItem, origin: Origin): Promise<PutOutcome> {
     const { self, hosts, log } = this.#parts;
     let record;
     try {
-      record = decodeRecord(item.record);
+      record = decodeRecord(given.record);
       if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
       checkVersionTaken(record);
       if (this.#parts.records.refuses(record.publisher)) return toOutcome({ type: "refused" });
     } catch (error) {
       return outcome(PUT_RESULT.refused, { message: errorMessage(error) });
     }
+    const item = withOrigin(given, origin);
     this.#misses.delete(toHex(record.key));
     const live = hosts();
     const placed = placeInSubnet(record, live) ?? [self];
     const others = placed.filter((host) => host !== self);
     const [own, offered] = await Promise.all([
-      placed.includes(self) ? this.#store(item, from, true) : undefined,
+      placed.includes(self) ? this.#store(item, origin, true) : undefined,
       Promise.all(others.map((host) => this.offer(host, [item]))),
     ]);
     if (own !== undefined && !isKept(own)) return own;
@@ -185,7 +218,7 @@ export class Custodian {
     const stale = verdicts.find(({ result }) => result === PUT_RESULT.stale);
     if (stale !== undefined) return { ...stale, copies: 0 }; // nobody is to make up for that
     let copies = verdicts.filter(isKept).length + (own === undefined ? 0 : 1);
-    if (copies < placed.length) copies += await this.#makeUp(item, from, placed, copies, own);
+    if (copies < placed.length) copies += await this.#makeUp(item, origin, placed, copies, own);
     if (copies === 0) {
       log.warn("no host of the subnet stored a record", { key: toHex(record.key) });
       return outcome(PUT_RESULT.storage, { message: "no host of the subnet could store it" });
@@ -194,8 +227,9 @@ export class Custodian {
     if (isNewHere && placeInSubnet(record, live) === null) void this.#consolidate(record.key, item);
     // A host without a copy of its own still tells whoever watches through it, and so does the
     // publisher's own host, which had the record before it was spread.
-    const isOwnPut = from === null && own?.result === PUT_RESULT.duplicate;
-    if (own === undefined || isOwnPut) this.#parts.watches.publish(record.key, [item], true);
+    const isOwnPut = origin.from === null && own?.result === PUT_RESULT.duplicate;
+    if (own === undefined || isOwnPut)
+      this.#parts.watches.publish(record.key, [withoutOrigin(item)], true);
     return { ...(own ?? outcome(PUT_RESULT.stored)), copies };
   }
 
@@ -208,11 +242,11 @@ export class Custodian {
     if (siblings.channels().length === 0) return;
     try {
       const holders = (await askLink(key)).filter((host) => host !== self);
-      const answers = await Promise.all(
-        holders.map((host) => this.#askSibling(host, key, "multicast")),
-      );
-      for (const other of answers.flatMap((answer) => answer.items))
-        await this.#store(other, null, false);
+      const ask = (host: string, after: string) => this.#askSibling(host, key, "multicast", after);
+      for (const host of holders) {
+        const others = await readPages(await ask(host, ""), (after) => ask(host, after));
+        for (const other of others) await this.#store(other, originOfCopy(other, host), false);
+      }
       await this.copyTo(holders, [item]);
     } catch (error) {
       log.debug("not consolidated", { reason: errorMessage(error) });
@@ -222,7 +256,7 @@ export class Custodian {
   /** Hosts that should have stored a record did not: the next in order do, at last this one. */
   async #makeUp(
     item: RecordItem,
-    from: string | null,
+    origin: Origin,
     placed: readonly string[],
     copies: number,
     own: PutOutcome | undefined,
@@ -236,11 +270,11 @@ export class Custodian {
       made += (await this.copyTo([host], [item])).length;
     }
     if (copies + made > 0 || own !== undefined) return made;
-    return isKept(await this.#store(item, from, true)) ? 1 : 0;
+    return isKept(await this.#store(item, origin, true)) ? 1 : 0;
   }
 
-  async #store(item: RecordItem, from: string | null, isEntry: boolean): Promise<PutOutcome> {
-    const storing = this.#storeNow(item, from, isEntry);
+  async #store(item: RecordItem, origin: Origin, isEntry: boolean): Promise<PutOutcome> {
+    const storing = this.#storeNow(item, origin, isEntry);
     this.#storing.add(storing);
     try {
       return await storing;
@@ -249,16 +283,16 @@ export class Custodian {
     }
   }
 
-  async #storeNow(item: RecordItem, from: string | null, isEntry: boolean): Promise<PutOutcome> {
+  async #storeNow(item: RecordItem, origin: Origin, isEntry: boolean): Promise<PutOutcome> {
     const { records, clock, watches } = this.#parts;
     try {
       if (this.#isLeaving) throw leaving();
       const record = decodeRecord(item.record);
       if (!verifyRecord(record)) throw new OverlayError("ERR_OVERLAY_RECORD", "bad signature");
       checkVersionTaken(record);
-      const offer = { record, remainingMs: item.remainingMs, from, isOwned: false };
+      const offer = { record, remainingMs: item.remainingMs, ...origin, isOwned: false };
       const result = await records.accept(offer, clock.monotonicMs());
-      if (result.type === "stored") watches.publish(record.key, [item], isEntry);
+      if (result.type === "stored") watches.publish(record.key, [withoutOrigin(item)], isEntry);
       return toOutcome(result);
     } catch (error) {
       const isDisk = error instanceof OverlayError && error.code === "ERR_OVERLAY_STORAGE";
@@ -271,40 +305,48 @@ export class Custodian {
   async #search(
     key: Uint8Array,
     keyHex: string,
-    own: readonly RecordItem[],
+    own: RecordPage,
+    after: string,
   ): Promise<Answer | undefined> {
-    if (own.length > 0 || this.#isMissed(keyHex)) return undefined;
-    const found = await this.#askLink(key);
-    if (found === undefined) this.#noteMiss(keyHex);
+    if (own.items.length > 0 || this.#isMissed(keyHex)) return undefined;
+    const found = await this.#askLink(key, after);
+    // That there is no more of a key does not mean that there is nothing.
+    if (found === undefined && after === "") this.#noteMiss(keyHex);
     return found;
   }
 
-  async #askPlaces(key: Uint8Array): Promise<Answer | undefined> {
+  async #askPlaces(key: Uint8Array, after: string): Promise<Answer | undefined> {
     const { hosts, self } = this.#parts;
     const places = placeCopies(key, hosts(), PLACES_ASKED).filter((host) => host !== self);
-    return firstFound(places.map((host) => this.#askSibling(host, key, "sibling")));
+    return firstFound(places.map((host) => this.#askSibling(host, key, "sibling", after)));
   }
 
-  async #askLink(key: Uint8Array): Promise<Answer | undefined> {
+  async #askLink(key: Uint8Array, after: string): Promise<Answer | undefined> {
     const holders = await this.#parts.askLink(key);
-    return firstFound(holders.map((host) => this.#askSibling(host, key, "multicast")));
+    return firstFound(holders.map((host) => this.#askSibling(host, key, "multicast", after)));
   }
 
-  async #askSibling(host: string, key: Uint8Array, resolvedBy: ResolvedBy): Promise<Answer> {
+  async #askSibling(
+    host: string,
+    key: Uint8Array,
+    resolvedBy: ResolvedBy,
+    after: string,
+  ): Promise<Answer> {
     const { siblings } = this.#parts;
-    const body = GetRequestCodec.encode({ key, isInside: true, isQuick: true });
+    const body = GetRequestCodec.encode({ key, isInside: true, isQuick: true, after });
     const answer = await siblings.call(host, CALL.get, body, SIBLING_TIMEOUT_MS);
-    return { items: GetResponseCodec.decode(answer).items.filter(isRecord), resolvedBy, host };
+    const { items, next } = GetResponseCodec.decode(answer);
+    return { items: items.filter(isRecord), next, resolvedBy, host };
   }
 
   /** `demand`: a host that is asked often for what it lacks keeps a copy. */
-  async #keepOnDemand(keyHex: string, items: readonly RecordItem[]): Promise<void> {
+  async #keepOnDemand(keyHex: string, { items, host }: Answer): Promise<void> {
     const { clock, hosts } = this.#parts;
     const perMinute = this.#queries.perMinute(keyHex, clock.monotonicMs());
     for (const item of items) {
       const { policy } = decodeRecord(item.record);
       if (policy.type !== "demand" || copiesWanted(policy, hosts().length, perMinute) < 2) continue;
-      await this.#store(item, null, false);
+      await this.#store(item, originOfCopy(item, host), false);
     }
   }
 
@@ -343,14 +385,6 @@ async function firstFound(answers: readonly Promise<Answer>[]): Promise<Answer |
   return Promise.any(found).catch(() => undefined);
 }
 
-export function toItem(held: HeldRecord, nowMs: number): RecordItem {
-  return { record: encodeRecord(held.record), remainingMs: remainingMs(held, nowMs) };
-}
-
-export function isKept({ result }: PutOutcome): boolean {
-  return result === PUT_RESULT.stored || result === PUT_RESULT.duplicate;
-}
-
 function isRecord({ record }: RecordItem): boolean {
   try {
     return verifyRecord(decodeRecord(record));
@@ -361,33 +395,4 @@ function isRecord({ record }: RecordItem): boolean {
 
 function leaving(): OverlayError {
   return new OverlayError("ERR_OVERLAY_NOT_JOINED", "this host is leaving its subnet");
-}
-
-/** The taker has it, or something newer. */
-export function isSettled(one: PutOutcome): boolean {
-  return isKept(one) || one.result === PUT_RESULT.stale;
-}
-
-function outcome(result: number, given: Partial<PutOutcome> = {}): PutOutcome {
-  return { result, floor: 0n, message: "", copies: 0, ...given };
-}
-
-function toOutcome(result: AcceptResult): PutOutcome {
-  switch (result.type) {
-    case "stored":
-      return outcome(PUT_RESULT.stored, { copies: 1 });
-    case "duplicate":
-      return outcome(PUT_RESULT.duplicate, { copies: 1 });
-    case "stale":
-      return outcome(PUT_RESULT.stale, {
-        floor: result.floor,
-        message: "a newer version is known",
-      });
-    case "quota":
-      return outcome(PUT_RESULT.quota, { message: `quota reached: ${result.quota}` });
-    case "expired":
-      return outcome(PUT_RESULT.expired, { message: "it has expired" });
-    case "refused":
-      return outcome(PUT_RESULT.refused, { message: "its publisher was removed from the overlay" });
-  }
 }

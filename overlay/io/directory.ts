@@ -40,10 +40,12 @@ import type {
   WatchEvent,
 } from "../types.ts";
 import { fromGetResponse, type Answer } from "./answer.ts";
-import { isKept, type Custodian } from "./custodian.ts";
+import type { Custodian } from "./custodian.ts";
 import { FreshRecords } from "./fresh-records.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
+import { isKept } from "./put-outcome.ts";
+import { readPages } from "./record-page.ts";
 import type { WatchFeed } from "./watch-feed.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -238,7 +240,7 @@ export class OverlayDirectory implements Directory {
   async #putTo(subnetId: string, item: RecordItem): Promise<PutOutcome> {
     const { custodian, neighbours, selfSubnet, log } = this.#parts;
     try {
-      if (subnetId === selfSubnet) return (await custodian.put([item], null))[0]!;
+      if (subnetId === selfSubnet) return (await custodian.put([item]))[0]!;
       const body = PutRequestCodec.encode({ items: [item], isInside: false });
       const { body: answer } = await neighbours.call(subnetId, CALL.put, body, PUT_TIMEOUT_MS);
       const [outcome] = PutResponseCodec.decode(answer).outcomes;
@@ -299,7 +301,10 @@ export class OverlayDirectory implements Directory {
     const startedMs = clock.monotonicMs();
     const took = (): number => clock.monotonicMs() - startedMs;
     try {
-      const { host, items, resolvedBy } = await this.#askSubnet(subnetId, key, isQuick);
+      const ask = (after: string): Promise<Answer> =>
+        this.#askSubnet(subnetId, key, isQuick, after);
+      const { host, resolvedBy, ...first } = await ask("");
+      const items = await readPages(first, ask);
       const result = items.length > 0 ? "found" : "absent";
       const step = { role: "holder", subnet: subnetId, host, tookMs: took(), result } as const;
       return { items, step: { ...step, resolvedBy } };
@@ -317,10 +322,15 @@ export class OverlayDirectory implements Directory {
     }
   }
 
-  async #askSubnet(subnetId: string, key: Uint8Array, isQuick: boolean): Promise<Answer> {
+  async #askSubnet(
+    subnetId: string,
+    key: Uint8Array,
+    isQuick: boolean,
+    after: string,
+  ): Promise<Answer> {
     const { custodian, neighbours, selfSubnet } = this.#parts;
-    if (subnetId === selfSubnet) return custodian.get(key, isQuick);
-    const body = GetRequestCodec.encode({ key, isInside: false, isQuick });
+    if (subnetId === selfSubnet) return custodian.get(key, isQuick, after);
+    const body = GetRequestCodec.encode({ key, isInside: false, isQuick, after });
     const { host, body: answer } = await neighbours.call(subnetId, CALL.get, body, GET_TIMEOUT_MS);
     return { ...fromGetResponse(GetResponseCodec.decode(answer)), host };
   }

@@ -13,8 +13,9 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { PutRequestCodec, PutResponseCodec } from "../schema/messages.ts";
 import type { HostSet } from "../subnet/host-set.ts";
-import { isSettled, toItem } from "./custodian.ts";
 import { CALL } from "./methods.ts";
+import { isSettled } from "./put-outcome.ts";
+import { toItem, withSubnetOnly } from "./record-item.ts";
 import type { SubnetSession } from "./session.ts";
 
 /** Before each time that the former subnet's hosts are asked; its last one only then counts as gone. */
@@ -103,7 +104,7 @@ export class FormerSubnets {
     for (let at = 0; at < held.length; at += BATCH_RECORDS) {
       const batch = held.slice(at, at + BATCH_RECORDS);
       const nowMs = clock.monotonicMs();
-      const items = batch.map((one) => toItem(one, nowMs));
+      const items = batch.map((one) => withSubnetOnly(toItem(one, nowMs)));
       const body = PutRequestCodec.encode({ items, isInside: false });
       const answer = await session.neighbours.call(subnetId, CALL.put, body, PUT_TIMEOUT_MS);
       const { outcomes } = PutResponseCodec.decode(answer.body);

@@ -128,11 +128,12 @@ class LevelReader {
       this.mending.push({ type: "put", key: expiryKey(atMs, slotId), value: new Uint8Array() });
   }
 
-  #addRecord(slotId: string, { record, expiresAtMs, isOwned, from }: StoredRecord): void {
+  #addRecord(slotId: string, stored: StoredRecord): void {
+    const { record, expiresAtMs, isOwned, from, by, isVouched } = stored;
     const deadlineMs = this.#storeClock.toMonotonicMs(expiresAtMs);
     const remainingMs = deadlineMs - this.#nowMs;
     if (remainingMs > 0) {
-      this.records.push({ record, remainingMs, from, isOwned });
+      this.records.push({ record, remainingMs, from, by, isVouched, isOwned });
       this.expiryOf.set(slotId, expiresAtMs);
       return;
     }

@@ -3,6 +3,7 @@ import { isEqualBytes } from "../../platform/bytes.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import { parseToken, type HeldToken } from "../identity/token.ts";
 import { DurableRecords } from "../records/durable-records.ts";
+import { keyShares } from "../records/quota-tally.ts";
 import { RecordStore } from "../records/record-store.ts";
 import { openLevelStore, type LevelStore } from "./level-store.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
@@ -32,8 +33,9 @@ export async function openState(
     });
   const store = new RecordStore({
     isMine: (publisher) => isEqualBytes(publisher, state.hostKey.publicKey),
-    recordsPerKeyMax: options.recordsPerKeyMax,
+    ...keyShares(options.recordsPerKeyMax),
     storeBytesMax: options.storageMaxBytes,
+    subnetBytesMax: options.storageMaxBytes / 4,
   });
   store.restore(opened.records, opened.floors, clock.monotonicMs());
   const records = new DurableRecords(store, opened.store, (error) => {

@@ -21,9 +21,11 @@ import {
   type RecordItem,
 } from "../schema/messages.ts";
 import { CopyDebts } from "./copy-debts.ts";
-import { isSettled, toItem, type Custodian } from "./custodian.ts";
+import type { Custodian } from "./custodian.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
+import { isSettled } from "./put-outcome.ts";
+import { toItem, withSubnetOnly } from "./record-item.ts";
 
 /** Changes of the host set or the table that come together are answered together. */
 const SETTLE_MS = 300;
@@ -318,7 +320,7 @@ export class RecordMover {
   ): Promise<readonly PutOutcome[] | undefined> {
     const { neighbours, log } = this.#parts;
     try {
-      const body = PutRequestCodec.encode({ items: [...items], isInside: false });
+      const body = PutRequestCodec.encode({ items: items.map(withSubnetOnly), isInside: false });
       const { body: answer } = await neighbours.call(subnetId, CALL.put, body, PUSH_TIMEOUT_MS);
       return PutResponseCodec.decode(answer).outcomes;
     } catch (error) {

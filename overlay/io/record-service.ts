@@ -20,6 +20,8 @@ export interface RecordCall {
   readonly isSibling: boolean;
   /** Subnet that the caller acts for. */
   readonly subnetId: string;
+  /** The caller's host id, proven. */
+  readonly hostId: string;
 }
 
 /** @throws {OverlayError} or {WireError} that goes back to the caller */
@@ -36,15 +38,15 @@ export async function serveRecords(custodian: Custodian, call: RecordCall): Prom
 
 async function servePut(
   custodian: Custodian,
-  { body, isSibling, subnetId }: RecordCall,
+  { body, isSibling, subnetId, hostId }: RecordCall,
 ): Promise<Uint8Array> {
   const { items, isInside } = PutRequestCodec.decode(body);
   if (items.length > ITEMS_MAX)
     throw new OverlayError("ERR_OVERLAY_QUOTA", `${items.length} records in one put`);
   const outcomes =
     isSibling && isInside
-      ? await custodian.putInside(items)
-      : await custodian.put(items, isSibling ? null : subnetId);
+      ? await custodian.putInside(items, hostId)
+      : await custodian.put(items, { host: hostId, subnetId: isSibling ? null : subnetId });
   return PutResponseCodec.encode({ outcomes });
 }
 
@@ -52,10 +54,12 @@ async function serveGet(
   custodian: Custodian,
   { body, isSibling }: RecordCall,
 ): Promise<Uint8Array> {
-  const { key, isInside, isQuick } = GetRequestCodec.decode(body);
+  const { key, isInside, isQuick, after } = GetRequestCodec.decode(body);
   if (key.length !== KEY_BYTES)
     throw new OverlayError("ERR_OVERLAY_RECORD", `a key of ${key.length} bytes`);
-  const answer =
-    isSibling && isInside ? custodian.answerInside(key) : await custodian.get(key, isQuick);
-  return GetResponseCodec.encode(toGetResponse(answer));
+  const isOfStore = isSibling && isInside;
+  const answer = isOfStore
+    ? custodian.answerInside(key, after)
+    : await custodian.get(key, isQuick, after);
+  return GetResponseCodec.encode(toGetResponse(answer, isOfStore));
 }

@@ -211,7 +211,8 @@ export class SubnetSession {
   async onSiblingCall(channel: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array> {
     if (channel.subnetId !== this.subnetId)
       throw new OverlayError("ERR_OVERLAY_REFUSED", "only a host of this subnet may ask that");
-    return serveRecords(this.custodian, { method, body, isSibling: true, subnetId: this.subnetId });
+    const { subnetId, hostId } = channel;
+    return serveRecords(this.custodian, { method, body, isSibling: true, subnetId, hostId });
   }
 
   onSiblingNotice(channel: PeerChannel, method: string, body: Uint8Array): void {
@@ -323,7 +324,7 @@ export class SubnetSession {
     method: string,
     body: Uint8Array,
   ): Promise<Uint8Array> {
-    const { subnetId } = channel;
+    const { subnetId, hostId } = channel;
     if (method === CALL.put && this.routing.isClient)
       throw new OverlayError(
         "ERR_OVERLAY_REFUSED",
@@ -332,7 +333,7 @@ export class SubnetSession {
     if (method === CALL.hostSetPull) return this.#exchange.answerPull(body);
     if (method === CALL.dialBack) return this.reachability.answer(channel, body);
     if (method === CALL.watch) return this.#watches.serve(channel, body, this.custodian);
-    return serveRecords(this.custodian, { method, body, isSibling: false, subnetId });
+    return serveRecords(this.custodian, { method, body, isSibling: false, subnetId, hostId });
   }
 
   onNeighbourNotice(channel: PeerChannel, method: string, body: Uint8Array): void {

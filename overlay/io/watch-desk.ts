@@ -82,7 +82,7 @@ export class WatchDesk {
     if (isCancel) this.removeRemote(channel, id);
     else if (!this.addRemote(channel, id, key))
       throw new OverlayError("ERR_OVERLAY_QUOTA", `${WATCHES_PER_PEER_MAX} watches at most`);
-    const none: Answer = { items: [], resolvedBy: "none", host: channel.hostId };
+    const none: Answer = { items: [], next: "", resolvedBy: "none", host: channel.hostId };
     return GetResponseCodec.encode(toGetResponse(isCancel ? none : await source.get(key)));
   }
 

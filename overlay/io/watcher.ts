@@ -6,12 +6,18 @@ import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Routing } from "../routing/routing.ts";
-import { GetResponseCodec, WatchNoticeCodec, WatchRequestCodec } from "../schema/messages.ts";
+import {
+  GetRequestCodec,
+  GetResponseCodec,
+  WatchNoticeCodec,
+  WatchRequestCodec,
+} from "../schema/messages.ts";
 import type { WatchEvent } from "../types.ts";
 import type { Custodian } from "./custodian.ts";
 import { CALL } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { readPages, type RecordPage } from "./record-page.ts";
 import type { WatchDesk } from "./watch-desk.ts";
 import { WatchFeed } from "./watch-feed.ts";
 
@@ -126,7 +132,7 @@ class KeyWatch {
     const stop = desk.add(this.#key, (items) => this.feed.take(items));
     this.#stopOwn = stop;
     try {
-      this.feed.take((await custodian.get(this.#key)).items);
+      this.feed.take(await custodian.getAll(this.#key));
     } catch (error) {
       log.debug("own watch failed", { reason: errorMessage(error) });
       stop();
@@ -144,7 +150,8 @@ class KeyWatch {
       if (this.#isStopped) return;
       const answer = await channel.call(CALL.watch, this.#request(false), WATCH_TIMEOUT_MS);
       if (this.#isStopped) return this.#cancel(channel);
-      this.feed.take(GetResponseCodec.decode(answer).items);
+      await this.#takePages(GetResponseCodec.decode(answer), channel);
+      if (this.#isStopped) return this.#cancel(channel);
       this.#subscribed.set(subnetId, channel);
     } catch (error) {
       log.debug("watch failed", { subnet: subnetId, reason: errorMessage(error) });
@@ -153,6 +160,16 @@ class KeyWatch {
     } finally {
       this.#subscribing.delete(subnetId);
     }
+  }
+
+  /** What there is already, as far as it did not fit the answer to the watch. */
+  async #takePages(first: RecordPage, channel: PeerChannel): Promise<void> {
+    const key = this.#key;
+    const items = await readPages(first, async (after) => {
+      const body = GetRequestCodec.encode({ key, isInside: false, isQuick: false, after });
+      return GetResponseCodec.decode(await channel.call(CALL.get, body, WATCH_TIMEOUT_MS));
+    });
+    this.feed.take(items);
   }
 
   #cancel(channel: PeerChannel): void {

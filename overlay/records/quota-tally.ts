@@ -1,11 +1,19 @@
-/** How much of each quota is used: per key, publisher and subnet, and in all. */
+/** How much of each quota is used: per key, publisher, subnet and host, and in all. */
+
+/** Who is answerable for a record's being here. */
+export interface Origin {
+  /** Subnet that it entered the overlay by; `null`: our own, whose bytes have no bound of theirs. */
+  readonly from: string | null;
+  /** Host that brought it to our subnet; empty: this host itself, or unknown. */
+  readonly by: string;
+  /** `from` is only what that host says: the record did not come from there to us. */
+  readonly isVouched: boolean;
+}
 
 /** A record as the quotas see it. */
-export interface QuotaShare {
+export interface QuotaShare extends Origin {
   readonly keyHex: string;
   readonly publisherHex: string;
-  /** Subnet that brought it; `null`: our own, which has no share to keep to. */
-  readonly from: string | null;
   /** Whether this host published it. */
   readonly isMine: boolean;
   readonly bytes: number;
@@ -16,9 +24,13 @@ export interface QuotaLimits {
   readonly recordsPerKeyMax: number;
   /** Records of one publisher under one key. Default 32. */
   readonly recordsPerPublisherMax: number;
-  /** Records that one other subnet may bring under one key. Default 192, so that none fills it. */
+  /** Records that enter by one other subnet under one key. Default 128, so that none fills it. */
   readonly recordsPerKeyAndSubnetMax: number;
-  /** Bytes that one other subnet may fill. Default 8 MiB. */
+  /** The same of one host, whichever subnets it acts for. Default 128. */
+  readonly recordsPerKeyAndHostMax: number;
+  /** Records under one key that one host says came by a subnet not its own. Default 32. */
+  readonly recordsPerKeyAndVoucherMax: number;
+  /** Bytes that one other subnet may fill, and one host of another subnet. Default 8 MiB. */
   readonly subnetBytesMax: number;
   /** Bytes of all records. Default 32 MiB. */
   readonly storeBytesMax: number;
@@ -27,16 +39,47 @@ export interface QuotaLimits {
 }
 
 export const QUOTA_DEFAULTS: QuotaLimits = {
-  recordsPerKeyMax: 256,
+  ...keyShares(256),
   recordsPerPublisherMax: 32,
-  recordsPerKeyAndSubnetMax: 192,
   subnetBytesMax: 8 * 2 ** 20,
   storeBytesMax: 32 * 2 ** 20,
   ownFraction: 1 / 16,
 };
 
 /** The quota that a record would break. */
-export type QuotaName = "key" | "publisher" | "key-and-subnet" | "subnet" | "store";
+export type QuotaName =
+  | "key"
+  | "publisher"
+  | "key-and-subnet"
+  | "key-and-host"
+  | "key-and-voucher"
+  | "subnet"
+  | "host"
+  | "store";
+
+/**
+ * How many records one key takes, and how many of them from one source.
+ *
+ * A member that brings half a key, lies about the origin of an eighth, and has two other subnets
+ * pass on what it lied about to each, still leaves an eighth to others.
+ */
+export function keyShares(
+  recordsPerKeyMax: number,
+): Pick<
+  QuotaLimits,
+  | "recordsPerKeyMax"
+  | "recordsPerKeyAndSubnetMax"
+  | "recordsPerKeyAndHostMax"
+  | "recordsPerKeyAndVoucherMax"
+> {
+  const half = Math.ceil(recordsPerKeyMax / 2);
+  return {
+    recordsPerKeyMax,
+    recordsPerKeyAndSubnetMax: half,
+    recordsPerKeyAndHostMax: half,
+    recordsPerKeyAndVoucherMax: Math.ceil(recordsPerKeyMax / 8),
+  };
+}
 
 export class QuotaTally {
   readonly #limits: QuotaLimits;
@@ -68,27 +111,36 @@ export class QuotaTally {
   }
 
   #broken(share: QuotaShare): QuotaName | undefined {
-    const { keyHex, publisherHex, from, isMine, bytes } = share;
+    const { keyHex, publisherHex, from, by, isMine, isVouched, bytes } = share;
     const limits = this.#limits;
     const storeMax = limits.storeBytesMax * (isMine ? 1 : 1 - limits.ownFraction);
     if (this.#of(keyName(keyHex)) >= limits.recordsPerKeyMax) return "key";
     if (this.#of(publisherName(keyHex, publisherHex)) >= limits.recordsPerPublisherMax)
       return "publisher";
     if (this.#bytes + bytes > storeMax) return "store";
-    if (from === null) return undefined;
-    if (this.#of(keyAndSubnetName(keyHex, from)) >= limits.recordsPerKeyAndSubnetMax)
-      return "key-and-subnet";
-    if (this.#of(subnetName(from)) + bytes > limits.subnetBytesMax) return "subnet";
-    return undefined;
+    if (from !== null) {
+      if (this.#of(keyAndSubnetName(keyHex, from)) >= limits.recordsPerKeyAndSubnetMax)
+        return "key-and-subnet";
+      if (this.#of(subnetName(from)) + bytes > limits.subnetBytesMax) return "subnet";
+      if (this.#of(hostName(by)) + bytes > limits.subnetBytesMax) return "host";
+    }
+    if (by === "") return undefined;
+    const brought = this.#of(keyAndHostName(keyHex, by, isVouched));
+    if (isVouched)
+      return brought >= limits.recordsPerKeyAndVoucherMax ? "key-and-voucher" : undefined;
+    return brought >= limits.recordsPerKeyAndHostMax ? "key-and-host" : undefined;
   }
 
-  #count({ keyHex, publisherHex, from, bytes }: QuotaShare, sign: 1 | -1): void {
+  #count(share: QuotaShare, sign: 1 | -1): void {
+    const { keyHex, publisherHex, from, by, isVouched, bytes } = share;
     this.#bytes += sign * bytes;
     this.#change(keyName(keyHex), sign);
     this.#change(publisherName(keyHex, publisherHex), sign);
+    if (by !== "") this.#change(keyAndHostName(keyHex, by, isVouched), sign);
     if (from === null) return;
     this.#change(keyAndSubnetName(keyHex, from), sign);
     this.#change(subnetName(from), sign * bytes);
+    if (by !== "") this.#change(hostName(by), sign * bytes);
   }
 
   #change(name: string, by: number): void {
@@ -106,4 +158,7 @@ const keyName = (keyHex: string): string => `k ${keyHex}`;
 const publisherName = (keyHex: string, publisherHex: string): string =>
   `p ${keyHex} ${publisherHex}`;
 const keyAndSubnetName = (keyHex: string, subnet: string): string => `ks ${keyHex} ${subnet}`;
+const keyAndHostName = (keyHex: string, host: string, isVouched: boolean): string =>
+  `${isVouched ? "kv" : "kh"} ${keyHex} ${host}`;
+const hostName = (host: string): string => `h ${host}`;
 const subnetName = (subnet: string): string => `s ${subnet}`;

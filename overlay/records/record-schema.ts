@@ -34,6 +34,8 @@ export const RECORD_SCHEMA = {
       expiresAtMs: field("uint64", 2),
       isOwned: field("bool", 3),
       fromSubnet: field("string", 4),
+      byHost: field("string", 5),
+      isVouched: field("bool", 6),
     },
   },
   StoredFloor: {

@@ -5,7 +5,7 @@
  * - A lifetime is counted down from receipt on the monotonic clock; a holder passes on what is
  *   left, so no chain of holders makes a record live longer than its publisher said.
  * - What is gone leaves a version floor, which outlives the longest lifetime.
- * - Quotas per key, publisher, subnet and store.
+ * - Quotas per key, publisher, subnet, host and store.
  *
  * A put is two steps, `prepare` and `commit` or `abort`, so that nothing is seen or acknowledged
  * before the disk has it; `accept` does both for those without a disk. Signatures are the caller's
@@ -14,20 +14,9 @@
 import assert from "node:assert/strict";
 import { toHex } from "../../platform/bytes.ts";
 import { ExpiryQueue } from "./expiry-queue.ts";
-import {
-  QUOTA_DEFAULTS,
-  QuotaTally,
-  type QuotaLimits,
-  type QuotaName,
-  type QuotaShare,
-} from "./quota-tally.ts";
-import {
-  compareRecords,
-  isSameRecord,
-  recordBytes,
-  slotIdOf,
-  type SignedRecord,
-} from "./record.ts";
+import { QUOTA_DEFAULTS, QuotaTally, type QuotaLimits, type QuotaShare } from "./quota-tally.ts";
+import { compareRecords, recordBytes, slotIdOf, type SignedRecord } from "./record.ts";
+import { deadlineOfSameVersion, refusalByFloor, refusalByHeld, type Refusal } from "./refusal.ts";
 import { FLOOR_KEEP_MS, VersionFloors, type VersionFloor } from "./version-floors.ts";
 
 export interface RecordStoreOptions extends QuotaLimits {
@@ -53,8 +42,12 @@ export interface RecordOffer {
   readonly record: SignedRecord;
   /** Lifetime left, as the giver says; counts no further than the record's own lifetime. */
   readonly remainingMs: number;
-  /** Subnet it comes from; `null` when from this host or a sibling. */
+  /** Subnet that it entered the overlay by; `null`: our own. */
   readonly from: string | null;
+  /** Host that brought it to our subnet. Default: this one, or unknown. */
+  readonly by?: string;
+  /** Whether `from` is only that host's word. Default: it is not. */
+  readonly isVouched?: boolean;
   /** Whether this host is to own it, rather than hold a copy. */
   readonly isOwned: boolean;
 }
@@ -74,16 +67,6 @@ export type StoreChange =
   | { readonly type: "delete-record"; readonly slotId: string }
   | { readonly type: "put-floor"; readonly floor: VersionFloor }
   | { readonly type: "delete-floor"; readonly slotId: string };
-
-export type Refusal =
-  /** These very bytes are here already. */
-  | { readonly type: "duplicate"; readonly held: HeldRecord }
-  /** `floor`: a put must be newer than this version. */
-  | { readonly type: "stale"; readonly floor: bigint }
-  | { readonly type: "quota"; readonly quota: QuotaName }
-  | { readonly type: "expired" }
-  /** Its publisher was removed from the overlay. */
-  | { readonly type: "refused" };
 
 /** Room taken and a verdict fixed for one put, until `commit` or `abort`. */
 export interface Claim {
@@ -126,8 +109,9 @@ export class RecordStore {
 
   constructor(given: Partial<RecordStoreOptions> = {}) {
     const { floorsMax, isMine, ...limits } = { ...RECORD_STORE_DEFAULTS, ...given };
-    const { recordsPerKeyMax, recordsPerPublisherMax, recordsPerKeyAndSubnetMax, ...bytes } =
+    const { recordsPerKeyMax, recordsPerPublisherMax, recordsPerKeyAndSubnetMax, ...others } =
       limits;
+    const { recordsPerKeyAndHostMax, recordsPerKeyAndVoucherMax, ...bytes } = others;
     const { subnetBytesMax, storeBytesMax, ownFraction, ...rest } = bytes;
     rest satisfies Record<string, never>;
     this.#isMine = isMine;
@@ -136,6 +120,8 @@ export class RecordStore {
       recordsPerKeyMax,
       recordsPerPublisherMax,
       recordsPerKeyAndSubnetMax,
+      recordsPerKeyAndHostMax,
+      recordsPerKeyAndVoucherMax,
       subnetBytesMax,
       storeBytesMax,
       ownFraction,
@@ -297,7 +283,7 @@ export class RecordStore {
   }
 
   #toHeld(offer: RecordOffer, nowMs: number): HeldRecord {
-    const { record, from, isOwned } = offer;
+    const { record, from, by = "", isVouched = false, isOwned } = offer;
     return {
       slotId: slotIdOf(record),
       keyHex: toHex(record.key),
@@ -307,6 +293,8 @@ export class RecordStore {
       isOwned,
       isMine: this.#isMine(record.publisher),
       from,
+      by,
+      isVouched,
       bytes: recordBytes(record) + RECORD_OVERHEAD_BYTES,
     };
   }
@@ -364,33 +352,4 @@ export class RecordStore {
 /** Lifetime left, never more than the publisher gave: what a holder passes on. */
 export function remainingMs({ record, deadlineMs }: HeldRecord, nowMs: number): number {
   return Math.max(0, Math.min(record.lifetimeMs, Math.floor(deadlineMs - nowMs)));
-}
-
-function refusalByHeld(
-  offered: HeldRecord,
-  { record, ...held }: HeldRecord,
-  nowMs: number,
-): Refusal | undefined {
-  if (isSameRecord(offered.record, record))
-    return held.deadlineMs > nowMs
-      ? { type: "duplicate", held: { record, ...held } }
-      : { type: "expired" };
-  if (compareRecords(offered.record, record) <= 0) return { type: "stale", floor: record.version };
-  return undefined;
-}
-
-function refusalByFloor({ record }: HeldRecord, floor: VersionFloor): Refusal | undefined {
-  const isBehind = record.version === floor.version && floor.isRemoved && !record.isRemoved;
-  if (record.version < floor.version || isBehind) return { type: "stale", floor: floor.version };
-  return undefined;
-}
-
-/** A version keeps the deadline it had; a tombstone of it counts anew. Infinity: no such version. */
-function deadlineOfSameVersion(
-  { record }: HeldRecord,
-  known: HeldRecord | VersionFloor | undefined,
-): number {
-  if (known === undefined) return Infinity;
-  const { version, isRemoved } = "record" in known ? known.record : known;
-  return record.version === version && record.isRemoved === isRemoved ? known.deadlineMs : Infinity;
 }

@@ -3,6 +3,7 @@ import { errorMessage, WireError } from "../../platform/errors.ts";
 import { decodeRecord, encodeRecord, type SignedRecord } from "./record.ts";
 import { fromWireLong, messageCodec, toWireLong, type WireLong } from "./record-schema.ts";
 import type { HeldRecord } from "./record-store.ts";
+import type { Origin } from "./quota-tally.ts";
 import type { StoreClock } from "./store-clock.ts";
 import type { VersionFloor } from "./version-floors.ts";
 
@@ -11,6 +12,8 @@ interface StoredRecordMessage {
   readonly expiresAtMs: WireLong;
   readonly isOwned: boolean;
   readonly fromSubnet: string;
+  readonly byHost: string;
+  readonly isVouched: boolean;
 }
 
 interface StoredFloorMessage {
@@ -24,12 +27,11 @@ interface StoredFloorMessage {
 const RECORD = messageCodec<StoredRecordMessage>("StoredRecord");
 const FLOOR = messageCodec<StoredFloorMessage>("StoredFloor");
 
-export interface StoredRecord {
+export interface StoredRecord extends Origin {
   readonly record: SignedRecord;
   /** On the store's clock. */
   readonly expiresAtMs: number;
   readonly isOwned: boolean;
-  readonly from: string | null;
 }
 
 /** End of a record's lifetime on the store's clock, a whole number and rounded to the short side. */
@@ -43,6 +45,8 @@ export function encodeStoredRecord(held: HeldRecord, clock: StoreClock): Uint8Ar
     expiresAtMs: toLong(expiresAtMs(held, clock)),
     isOwned: held.isOwned,
     fromSubnet: held.from ?? "",
+    byHost: held.by,
+    isVouched: held.isVouched,
   });
 }
 
@@ -54,6 +58,8 @@ export function decodeStoredRecord(bytes: Uint8Array): StoredRecord {
     expiresAtMs: fromLong(message.expiresAtMs),
     isOwned: message.isOwned,
     from: message.fromSubnet || null,
+    by: message.byHost,
+    isVouched: message.isVouched,
   };
 }
 

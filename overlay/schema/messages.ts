@@ -220,6 +220,13 @@ export interface HostSetPull {
 export interface RecordItem {
   record: Uint8Array;
   remainingMs: number;
+  origin?: RecordOrigin | null;
+}
+
+export interface RecordOrigin {
+  subnet: Uint8Array;
+  host: Uint8Array;
+  isVouched: boolean;
 }
 
 export interface PutRequest {
@@ -242,12 +249,14 @@ export interface GetRequest {
   key: Uint8Array;
   isInside: boolean;
   isQuick: boolean;
+  after: string;
 }
 
 export interface GetResponse {
   items: RecordItem[];
   resolvedBy: number;
   host: Uint8Array;
+  next: string;
 }
 
 export interface WatchRequest {

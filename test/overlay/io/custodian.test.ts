@@ -34,8 +34,8 @@ function byPlace(site: readonly SiteHost[], key: Uint8Array): SiteHost[] {
   return order.map((id) => site.find((host) => host.id === id)!);
 }
 
-async function put(host: SiteHost, record: SignedRecord, from: string | null = null) {
-  const [outcome] = await host.custodian.put([itemOf(record)], from);
+async function put(host: SiteHost, record: SignedRecord) {
+  const [outcome] = await host.custodian.put([itemOf(record)]);
   return outcome!;
 }
 
@@ -64,7 +64,7 @@ describe("a put is stored as its policy says", () => {
   it("with what is left of its lifetime, not more", async () => {
     const [anna] = await startSite("quay", ["anna"]);
     const record = makeRecord({ lifetimeMs: HOUR_MS });
-    await anna!.custodian.put([itemOf(record, 60_000)], "elsewhere");
+    await anna!.custodian.put([itemOf(record, 60_000)]);
     const [item] = anna!.custodian.getInside(record.key);
     expect(item!.remainingMs).toBeLessThanOrEqual(60_000);
     expect(item!.remainingMs).toBeGreaterThan(50_000);
@@ -80,8 +80,8 @@ describe("a put that is not as it should be", () => {
     for (const bytes of [encodeRecord(forged), leaping, Uint8Array.of(1, 2, 3), new Uint8Array()]) {
       const item = { record: bytes, remainingMs: HOUR_MS };
       for (const outcomes of [
-        await site[0]!.custodian.put([item], null),
-        await site[0]!.custodian.putInside([item]),
+        await site[0]!.custodian.put([item]),
+        await site[0]!.custodian.putInside([item], site[1]!.id),
       ])
         expect(outcomes).toMatchObject([{ result: PUT_RESULT.refused }]);
     }
@@ -189,7 +189,7 @@ describe("a get is answered for the whole subnet", () => {
     const ours = makeRecord({ policy });
     const theirs = makeRecord({ policy, publisher: "bert" });
     const [first, , , fourth] = byPlace(site, ours.key);
-    await fourth!.custodian.putInside([itemOf(ours)]);
+    await fourth!.custodian.putInside([itemOf(ours)], first!.id);
     await put(first!, theirs);
     const { items } = await fourth!.custodian.get(ours.key);
     expect(items.map(({ record }) => Buffer.from(record)).toSorted(Buffer.compare)).toEqual(
@@ -205,7 +205,7 @@ describe("a get is answered for the whole subnet", () => {
       onCall: async () => {
         const items = [{ record: Uint8Array.of(1, 2, 3), remainingMs: HOUR_MS }];
         const host = pairOf("bert").publicKey;
-        return GetResponseCodec.encode({ items, resolvedBy: 1, host });
+        return GetResponseCodec.encode({ items, resolvedBy: 1, host, next: "" });
       },
     });
     await dial(anna, forger);

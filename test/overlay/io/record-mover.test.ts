@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { isKept } from "../../../overlay/io/custodian.ts";
+import { isKept } from "../../../overlay/io/put-outcome.ts";
 import { placeInSubnet } from "../../../overlay/records/subnet-placement.ts";
 import { encodeRecord, type SignedRecord } from "../../../overlay/records/record.ts";
 import type { CopyPolicy } from "../../../overlay/types.ts";
@@ -17,7 +17,7 @@ function recordsOf(policy: CopyPolicy, count = 20): SignedRecord[] {
 
 async function putAll(host: SiteHost, records: readonly SignedRecord[]): Promise<void> {
   const items = records.map((one) => ({ record: encodeRecord(one), remainingMs: HOUR_MS }));
-  await host.custodian.put(items, null);
+  await host.custodian.put(items);
 }
 
 /** Whether each record lies where its place is among these hosts. */
@@ -125,14 +125,14 @@ describe("between subnets", () => {
     const records = recordsOf({ type: "one" });
     const acknowledged = records.map(async (record, i) => {
       const item = { record: encodeRecord(record), remainingMs: HOUR_MS };
-      const outcomes = await quay[i % 2]!.custodian.put([item], null).catch(() => []);
+      const outcomes = await quay[i % 2]!.custodian.put([item]).catch(() => []);
       return outcomes.filter(isKept).map(() => record);
     });
     await Promise.all(quay.map(({ mover }) => mover.handOver()));
     const kept = (await Promise.all(acknowledged)).flat();
     expect(kept.length).toBeGreaterThan(0);
     expect(isSomewhere(pier, kept)).toBe(true);
-    await expect(quay[0]!.custodian.put([], null)).rejects.toMatchObject({
+    await expect(quay[0]!.custodian.put([])).rejects.toMatchObject({
       code: "ERR_OVERLAY_NOT_JOINED",
     });
   });

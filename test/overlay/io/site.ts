@@ -17,7 +17,7 @@ import { Siblings } from "../../../overlay/io/siblings.ts";
 import { WatchDesk } from "../../../overlay/io/watch-desk.ts";
 import { Watcher } from "../../../overlay/io/watcher.ts";
 import { DurableRecords } from "../../../overlay/records/durable-records.ts";
-import { RecordStore } from "../../../overlay/records/record-store.ts";
+import { RecordStore, type RecordStoreOptions } from "../../../overlay/records/record-store.ts";
 import { compareDistance, positionOf } from "../../../overlay/routing/position.ts";
 import type { Routing, RoutingEntry } from "../../../overlay/routing/routing.ts";
 import { InterestNoticeCodec } from "../../../overlay/schema/messages.ts";
@@ -98,14 +98,19 @@ export interface SiteHost extends Peer {
 
 const running = new Set<SiteHost>();
 
-export async function startHost(name: string, subnet: string, replicas = 2): Promise<SiteHost> {
+export async function startHost(
+  name: string,
+  subnet: string,
+  replicas = 2,
+  limits: Partial<RecordStoreOptions> = {},
+): Promise<SiteHost> {
   const pair = pairOf(name);
   const subnetId = pairOf(subnet).id;
   const served: string[] = [];
   let isDiskBroken = false;
   let questions = 0;
   const records = new DurableRecords(
-    new RecordStore(),
+    new RecordStore(limits),
     {
       async write() {
         if (isDiskBroken) throw new OverlayError("ERR_OVERLAY_STORAGE", "the disk is full");
@@ -120,7 +125,8 @@ export async function startHost(name: string, subnet: string, replicas = 2): Pro
       served.push(`${method} from ${nameOf(channel)}`);
       const isSibling = channel.subnetId === subnetId;
       if (method === CALL.watch) return watches.serve(channel, body, custodian);
-      return serveRecords(custodian, { method, body, isSibling, subnetId: channel.subnetId });
+      const { subnetId: ofPeer, hostId } = channel;
+      return serveRecords(custodian, { method, body, isSibling, subnetId: ofPeer, hostId });
     },
     onNotice: (channel, method, body) => {
       if (method === NOTICE.interest) {
@@ -215,8 +221,9 @@ export async function startSite(
   subnet: string,
   names: readonly string[],
   replicas = 2,
+  limits: Partial<RecordStoreOptions> = {},
 ): Promise<SiteHost[]> {
-  const hosts = await Promise.all(names.map((name) => startHost(name, subnet, replicas)));
+  const hosts = await Promise.all(names.map((name) => startHost(name, subnet, replicas, limits)));
   await Promise.all(
     hosts.flatMap((host, i) => hosts.slice(i + 1).map((other) => dial(host, other))),
   );

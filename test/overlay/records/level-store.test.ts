@@ -44,6 +44,8 @@ async function put(records: DurableRecords, wanted: Wanted, remaining = HOUR_MS)
     record: makeRecord(wanted),
     remainingMs: remaining,
     from: "subnet-b",
+    by: "host-b",
+    isVouched: true,
     isOwned: true,
   };
   return (await records.accept(offer, clock.nowMs)).type;
@@ -83,7 +85,13 @@ describe("restart", () => {
     const again = await restart(20_000);
     expect(left(again.records)).toEqual([60_000 - 22_000]);
     const [held] = [...again.records.store.all()];
-    expect(held).toMatchObject({ from: "subnet-b", isOwned: false, record: { slot: "long" } });
+    expect(held).toMatchObject({
+      from: "subnet-b",
+      by: "host-b",
+      isVouched: true,
+      isOwned: false,
+      record: { slot: "long" },
+    });
   });
 
   it("keeps a floor for what expired meanwhile, and tombstones", async () => {

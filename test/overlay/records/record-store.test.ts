@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { utf8 } from "../../../platform/bytes.ts";
+import { keyShares } from "../../../overlay/records/quota-tally.ts";
 import {
   RecordStore,
   RECORD_OVERHEAD_BYTES,
@@ -201,6 +202,32 @@ describe("quotas", () => {
     expect(put(store, { key: "k3" }, 0)).toEqual({ type: "quota", quota: "subnet" });
     for (let i = 0; i < 9; i++)
       expect(put(store, { slot: `own ${i}` }, 0, { from: null }).type).toBe("stored");
+  });
+
+  it("let no host fill a key, whichever subnets it acts for and whoever publishes", () => {
+    const store = new RecordStore({ ...keyShares(16), subnetBytesMax: 1e6 });
+    const flood = (i: number, given: Partial<RecordOffer>): string => {
+      const result = put(store, { publisher: `minted ${i}` }, 0, { by: "mallory", ...given });
+      return result.type === "quota" ? result.quota : result.type;
+    };
+    for (let i = 0; i < 8; i++) expect(flood(i, { from: `invented ${i}` })).toBe("stored");
+    for (let i = 8; i < 50; i++) expect(flood(i, { from: `invented ${i}` })).toBe("key-and-host");
+    for (let i = 50; i < 60; i++) expect(flood(i, { from: null })).toBe("key-and-host");
+    const vouched = { from: "innocent", isVouched: true };
+    for (let i = 60; i < 62; i++) expect(flood(i, vouched)).toBe("stored");
+    for (let i = 62; i < 99; i++) expect(flood(i, vouched)).toBe("key-and-voucher");
+    for (let i = 100; i < 106; i++)
+      expect(flood(i, { from: i % 2 === 0 ? null : "innocent", by: `honest ${i}` })).toBe("stored");
+  });
+
+  it("let no host of another subnet fill the store, whichever subnets it acts for", () => {
+    const one = recordBytes(makeRecord({ key: "0" })) + RECORD_OVERHEAD_BYTES;
+    const store = new RecordStore({ subnetBytesMax: 3 * one });
+    for (let i = 0; i < 3; i++) put(store, { key: `${i}` }, 0, { from: `s${i}`, by: "mallory" });
+    const more = { from: "s9", by: "mallory" };
+    expect(put(store, { key: "9" }, 0, more)).toEqual({ type: "quota", quota: "host" });
+    const own = { from: null, by: "sibling" };
+    for (let i = 0; i < 9; i++) expect(put(store, { key: `own ${i}` }, 0, own).type).toBe("stored");
   });
 
   it("keep room in the store for this host's own records", () => {

@@ -279,8 +279,9 @@ describe("the wire form", () => {
   });
 
   it("of calls about records", () => {
-    const ITEM = "0a0103" + "1007";
-    const items = [{ record: three, remainingMs: 7 }];
+    const ITEM = "0a0103" + "1007" + field(3, "0a0103" + "120103" + "1801");
+    const origin = { subnet: three, host: three, isVouched: true };
+    const items = [{ record: three, remainingMs: 7, origin }];
     both(messages.PutRequestCodec, { items, isInside: true }, field(1, ITEM) + "1001");
     both(
       messages.PutResponseCodec,
@@ -289,13 +290,13 @@ describe("the wire form", () => {
     );
     both(
       messages.GetRequestCodec,
-      { key: three, isInside: true, isQuick: true },
-      "0a0103" + "1001" + "1801",
+      { key: three, isInside: true, isQuick: true, after: "m" },
+      "0a0103" + "1001" + "1801" + "22016d",
     );
     both(
       messages.GetResponseCodec,
-      { items, resolvedBy: 2, host: three },
-      field(1, ITEM) + number(2, "02") + "1a0103",
+      { items, resolvedBy: 2, host: three, next: "m" },
+      field(1, ITEM) + number(2, "02") + "1a0103" + "22016d",
     );
     both(
       messages.WatchRequestCodec,

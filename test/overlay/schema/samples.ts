@@ -42,9 +42,10 @@ const handover: messages.SubnetHandover = {
   membership: { chain: [signed(5)] },
 };
 
+const origin: messages.RecordOrigin = { subnet: key(1), host: key(2), isVouched: true };
 const items: messages.RecordItem[] = [
-  { record: utf8("one"), remainingMs: 1 },
-  { record: utf8("two"), remainingMs: 0xffffffff },
+  { record: utf8("one"), remainingMs: 1, origin },
+  { record: utf8("two"), remainingMs: 0xffffffff, origin },
 ];
 
 export const HELLO: messages.Hello = {
@@ -192,11 +193,13 @@ export const SAMPLES: readonly Sample[] = [
     key: key(1),
     isInside: true,
     isQuick: true,
+    after: "slot",
   }),
   sample("GetResponse", messages.GetResponseCodec, FRAME, {
     items,
     resolvedBy: 3,
     host: key(1),
+    next: "slot",
   }),
   sample("WatchRequest", messages.WatchRequestCodec, KIB, { key: key(1), id: 2, isCancel: true }),
   sample("WatchNotice", messages.WatchNoticeCodec, FRAME, { id: 2, key: key(1), items }),
