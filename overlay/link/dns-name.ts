@@ -14,7 +14,8 @@ const NAME_BYTES_MAX = 255;
 const POINTER = 0xc0;
 const POINTER_OFFSET_MAX = 0x3fff;
 
-const TEXT = new TextDecoder();
+/** A label must come back as it was, since legacy answers repeat the question. */
+const TEXT = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
 /** Names are equal whatever the case of their ASCII letters (RFC 6762 §16). */
 export function isSameName(a: DnsName, b: DnsName): boolean {
@@ -33,7 +34,8 @@ function isSameLabel(a: string, b: string): boolean {
 /**
  * Reads one name; the reader stands on the whole message, since pointers count from its start.
  *
- * @throws {WireError} when a pointer does not lead backwards, which also rules out loops
+ * @throws {WireError} when a pointer does not lead backwards, which also rules out loops, or a label
+ *   is not UTF-8 (RFC 6762 §16)
  */
 export function readName(reader: ByteReader): DnsName {
   const labels: string[] = [];
@@ -53,10 +55,19 @@ export function readName(reader: ByteReader): DnsName {
     if (length > LABEL_BYTES_MAX) throw new WireError("not a label", reader.offset - 1);
     nameBytes += length + 1;
     if (nameBytes > NAME_BYTES_MAX) throw new WireError("name too long", reader.offset - 1);
-    labels.push(TEXT.decode(reader.bytes(length)));
+    labels.push(readLabel(reader, length));
   }
   if (resumeAt >= 0) reader.seek(resumeAt);
   return labels;
+}
+
+function readLabel(reader: ByteReader, length: number): string {
+  const bytes = reader.bytes(length);
+  try {
+    return TEXT.decode(bytes);
+  } catch (cause) {
+    throw new WireError("a label that is not UTF-8", reader.offset - length, { cause });
+  }
 }
 
 /** Writes names into one message, each suffix once. */

@@ -14,7 +14,7 @@ import { LinkMachine } from "../../../overlay/link/link-machine.ts";
 import { WireError } from "../../../platform/errors.ts";
 import { fromHex, utf8 } from "../../../platform/bytes.ts";
 import { createRandom } from "../../../platform/random.ts";
-import { linkOf } from "./fake-link.ts";
+import { announcementOf, linkOf } from "./fake-link.ts";
 
 const GOLDEN = readGolden();
 const INSTANCE = ["hq3j5xk2m7wz4abcdefg", "_causeway", "_tcp", "local"];
@@ -276,5 +276,41 @@ describe("messages", () => {
     ["an opcode", "000028000000000000000000"],
   ])("refuse %s", (_, hex) => {
     expect(() => decodeMessage(fromHex(hex.replace(" ", "")))).toThrow(WireError);
+  });
+});
+
+describe("labels that are not UTF-8", () => {
+  const withLabel = (label: string): Uint8Array => {
+    const length = (label.length / 2).toString(16).padStart(2, "0");
+    return fromHex(`000000000001000000000000${length}${label}056c6f63616c00000c0001`);
+  };
+
+  it("are refused: decoded with replacements they would be longer than a label may be", () => {
+    expect(() => decodeMessage(withLabel("ff".repeat(22)))).toThrow(WireError);
+    expect(() => decodeMessage(withLabel("eda080"))).toThrow(/not UTF-8/);
+  });
+
+  it("keep a byte order mark, which is a character of the name like any other", () => {
+    const message = decodeMessage(withLabel("efbbbf"));
+    expect(message.questions[0]?.name).toEqual(["\ufeff", "local"]);
+    expect(decodeMessage(encodeMessage(message))).toEqual(message);
+  });
+
+  it("do not stop a host that is asked by a plain DNS client, whose question it repeats", () => {
+    const machine = new LinkMachine(createRandom(1));
+    const announcement = announcementOf(0);
+    machine.step({ type: "start", link: linkOf("10.0.0.1"), announcement }, 0);
+    const ask = (other: string) => {
+      const ours = "095f6361757365776179045f746370056c6f63616c00000c0001";
+      const bytes = fromHex(`000700000002000000000000${ours}${other}056c6f63616c00000c0001`);
+      const to = { address: "10.0.0.9", port: 40_000 };
+      const event = { type: "packet", bytes, from: to.address, port: to.port } as const;
+      return machine
+        .step(event, 5000)
+        .filter((action) => action.type === "send" && action.to?.port === to.port);
+    };
+    expect(ask("16" + "ff".repeat(22))).toEqual([]);
+    expect(machine.counters.malformed).toBe(1);
+    expect(ask("03efbbbf")).toHaveLength(1);
   });
 });
