@@ -21,7 +21,7 @@ import {
   type CheckedMembership,
 } from "../identity/certificate.ts";
 import { linkKeyOf } from "../identity/daily-tags.ts";
-import { createKeyPair, type KeyPair } from "../identity/keys.ts";
+import { createKeyPair, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
 import { RevocationSet } from "../identity/revocation.ts";
 import type { Revocation, Revoked } from "../identity/revoked.ts";
 import { checkToken, createToken } from "../identity/token.ts";
@@ -140,6 +140,8 @@ export class MemberState {
       const isSame = overlay !== null && isEqualBytes(overlay.id, info.overlay);
       if (overlay !== null && !isSame && !overlay.isLone)
         throw new OverlayError("ERR_OVERLAY_REFUSED", "this host is in another overlay for good");
+      if (info.secret.length !== KEY_BYTES || !Number.isSafeInteger(Number(info.madeMs)))
+        throw new OverlayError("ERR_OVERLAY_REFUSED", "an overlay without its secret or its age");
       this.checkOwn(membership, info.overlay);
       if (overlay !== null && !isSame) await this.#state.forgetSubnets();
       await this.#state.saveOverlay({

@@ -16,14 +16,19 @@ import { createCodec } from "../schema/codec.ts";
 import {
   HostSetBodyCodec,
   HostSetsCodec,
-  MembershipCodec,
-  SignedCodec,
-  SubnetClaimCodec,
   type Membership,
   type Revocations,
   type Signed,
   type SubnetClaim,
 } from "../schema/messages.ts";
+import {
+  formatFormer,
+  formatOverlay,
+  formatSubnet,
+  parseFormer,
+  parseOverlay,
+  parseSubnet,
+} from "./state-text.ts";
 
 export const STATE_VERSION = 1;
 const FILES = {
@@ -129,7 +134,7 @@ export class StateDirectory {
     const [present, ...former] = rememberSubnet(known, subnet);
     // The former ones first: between the two writes one stands in both files, and none is lost.
     await this.#write(FILES.former, formatFormer(former));
-    await this.#write(FILES.subnet, formatJson(subnetJson(present!)));
+    await this.#write(FILES.subnet, formatSubnet(present!));
     this.former = former;
     this.subnet = subnet;
   }
@@ -285,82 +290,10 @@ function damaged(path: string, problem: string, cause?: unknown): OverlayError {
   );
 }
 
-type Json = Readonly<Record<string, unknown>>;
-
-function formatOverlay(overlay: OverlayState): string {
-  return formatJson({
-    id: toHex(overlay.id),
-    name: overlay.name,
-    secret: toHex(overlay.secret),
-    membership: toHex(MembershipCodec.encode(overlay.membership)),
-    madeMs: overlay.madeMs,
-    isLone: overlay.isLone,
-    isLocked: overlay.isLocked,
-    authoritySeed: overlay.authoritySeed === null ? null : toHex(overlay.authoritySeed),
-    homeSubnet: overlay.homeSubnet === null ? null : toHex(overlay.homeSubnet),
-    backedUpAtMs: overlay.backedUpAtMs,
-  });
-}
-
-function parseOverlay(bytes: Buffer): OverlayState {
-  const json = JSON.parse(bytes.toString()) as Json;
-  return {
-    id: fromHex(String(json.id)),
-    name: String(json.name),
-    secret: fromHex(String(json.secret)),
-    membership: MembershipCodec.decode(fromHex(String(json.membership))),
-    madeMs: Number(json.madeMs),
-    isLone: json.isLone === true,
-    isLocked: json.isLocked === true,
-    authoritySeed: typeof json.authoritySeed === "string" ? fromHex(json.authoritySeed) : null,
-    homeSubnet: typeof json.homeSubnet === "string" ? fromHex(json.homeSubnet) : null,
-    backedUpAtMs: typeof json.backedUpAtMs === "number" ? json.backedUpAtMs : null,
-  };
-}
-
-function subnetJson(subnet: SubnetState): Json {
-  return {
-    seed: toHex(subnet.seed),
-    claim: toHex(SubnetClaimCodec.encode(subnet.claim)),
-    version: String(subnet.version),
-    prefixes: subnet.prefixes,
-    gatewayMac: subnet.gatewayMac,
-    lastSet: subnet.lastSet === null ? null : toHex(SignedCodec.encode(subnet.lastSet)),
-  };
-}
-
-function formatFormer(subnets: readonly SubnetState[]): string {
-  return formatJson({ subnets: subnets.map(subnetJson) });
-}
-
-function parseFormer(bytes: Buffer): readonly SubnetState[] {
-  const { subnets } = JSON.parse(bytes.toString()) as Json;
-  return (subnets as readonly Json[]).map(toSubnet);
-}
-
-function parseSubnet(bytes: Buffer): SubnetState {
-  return toSubnet(JSON.parse(bytes.toString()) as Json);
-}
-
-function toSubnet(json: Json): SubnetState {
-  return {
-    seed: fromHex(String(json.seed)),
-    claim: SubnetClaimCodec.decode(fromHex(String(json.claim))),
-    version: BigInt(String(json.version)),
-    prefixes: Array.isArray(json.prefixes) ? json.prefixes.map(String) : [],
-    gatewayMac: typeof json.gatewayMac === "string" ? json.gatewayMac : null,
-    lastSet: typeof json.lastSet === "string" ? SignedCodec.decode(fromHex(json.lastSet)) : null,
-  };
-}
-
 function parseContacts(bytes: Buffer): readonly Signed[] {
   return HostSetsCodec.decode(bytes).sets;
 }
 
 function parseRevocations(bytes: Buffer): readonly Signed[] {
   return RevocationFileCodec.decode(bytes).items;
-}
-
-function formatJson(value: Json): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
 }

@@ -249,6 +249,21 @@ describe("a member", () => {
     expect(members.overlay?.authoritySeed).not.toBeNull();
   });
 
+  it("takes no membership without the overlay's secret and age, which would not load again", async () => {
+    const anna = await makeOverlay("anna");
+    const bert = await openMembers("bert");
+    const scene = sceneOf("bert", { host: bert.hostKey.publicKey });
+    const membership = await anna.admit(OPEN, scene);
+    const { info } = anna;
+    for (const change of [{ secret: new Uint8Array(31) }, { madeMs: 2n ** 63n }])
+      await expect(bert.accept({ ...info, ...change }, membership)).rejects.toThrow(
+        /its secret or its age/,
+      );
+    expect(bert.overlay).toBeNull();
+    await bert.accept(info, membership);
+    expect(bert.overlay?.name).toBe("anna");
+  });
+
   it("yields a lone overlay to an older lone one only", async () => {
     const members = await makeOverlay("anna");
     const { madeMs } = members.info;
