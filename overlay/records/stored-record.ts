@@ -94,8 +94,11 @@ function toLong(ms: number): WireLong {
   return toWireLong(BigInt(Math.max(0, Math.floor(ms))));
 }
 
+/** @throws {WireError} on a time that a number does not hold, and so would not come back */
 function fromLong(value: WireLong): number {
-  return Number(fromWireLong(value));
+  const ms = Number(fromWireLong(value));
+  if (!Number.isSafeInteger(ms)) throw new WireError("a stored time out of range");
+  return ms;
 }
 
 function wrapped<T>(decode: () => T): T {
