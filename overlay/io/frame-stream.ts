@@ -23,7 +23,11 @@ export interface FrameHandlers {
 export class FrameStream {
   readonly #stream: Stream;
   readonly #handlers: FrameHandlers;
-  #pending = Buffer.alloc(0);
+  /** What came and is no whole frame yet, in the first bytes of a buffer that grows by doubling. */
+  #buffer = Buffer.alloc(0);
+  #filledBytes = 0;
+  /** Fewer make no frame: they are not looked at. */
+  #wantedBytes = LENGTH_BYTES;
   readonly #queue: Uint8Array[] = [];
   #queuedBytes = 0;
   #isClosed = false;
@@ -85,28 +89,48 @@ export class FrameStream {
   }
 
   #onBytes(bytes: Uint8Array): void {
-    this.#pending =
-      this.#pending.length === 0 ? Buffer.from(bytes) : Buffer.concat([this.#pending, bytes]);
+    this.#append(bytes);
+    if (this.#filledBytes < this.#wantedBytes) return;
+    const pending = this.#buffer.subarray(0, this.#filledBytes);
+    this.#wantedBytes = LENGTH_BYTES;
     let at = 0;
-    while (!this.#isClosed && this.#pending.length - at >= LENGTH_BYTES) {
-      const length = this.#pending.readUInt32BE(at);
+    while (!this.#isClosed && pending.length - at >= LENGTH_BYTES) {
+      const length = pending.readUInt32BE(at);
       if (length > MESSAGE_BYTES_MAX) {
         this.abort(new OverlayError("ERR_OVERLAY_REFUSED", `a frame of ${length} bytes`));
         return;
       }
-      if (this.#pending.length - at - LENGTH_BYTES < length) break;
+      this.#wantedBytes = LENGTH_BYTES + length;
+      if (pending.length - at < this.#wantedBytes) break;
       const from = at + LENGTH_BYTES;
       at = from + length;
-      this.#handlers.frame(this.#pending.subarray(from, at));
+      this.#wantedBytes = LENGTH_BYTES;
+      this.#handlers.frame(pending.subarray(from, at));
     }
-    if (!this.#isClosed) this.#pending = this.#pending.subarray(at);
+    if (this.#isClosed || at === 0) return;
+    // A new buffer, since the frames that were handed out are views of the old one.
+    this.#buffer = Buffer.from(pending.subarray(at));
+    this.#filledBytes = this.#buffer.length;
+  }
+
+  /** Joining the pieces at each of them would take a second for a frame that comes byte by byte. */
+  #append(bytes: Uint8Array): void {
+    const filledBytes = this.#filledBytes + bytes.length;
+    if (filledBytes > this.#buffer.length) {
+      const larger = Buffer.alloc(Math.max(filledBytes, 2 * this.#buffer.length));
+      this.#buffer.copy(larger, 0, 0, this.#filledBytes);
+      this.#buffer = larger;
+    }
+    this.#buffer.set(bytes, this.#filledBytes);
+    this.#filledBytes = filledBytes;
   }
 
   #close(error: Error | undefined): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#queue.length = 0;
-    this.#pending = Buffer.alloc(0);
+    this.#buffer = Buffer.alloc(0);
+    this.#filledBytes = 0;
     this.#onEmpty();
     this.#handlers.close(error);
   }

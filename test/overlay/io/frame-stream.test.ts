@@ -1,7 +1,7 @@
 import type { Stream } from "@libp2p/interface";
 import * as fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { concatBytes, toHex } from "../../../platform/bytes.ts";
+import { concatBytes, toHex, utf8 } from "../../../platform/bytes.ts";
 import { FrameStream } from "../../../overlay/io/frame-stream.ts";
 import { toMultiaddr } from "../../../overlay/io/nodes.ts";
 import { MESSAGE_BYTES_MAX } from "../../../overlay/schema/codec.ts";
@@ -59,6 +59,15 @@ function open(stream = new HandStream()) {
 }
 
 describe("FrameStream, reading", () => {
+  it("takes the largest frame byte by byte in no time to speak of", () => {
+    const { stream, frames } = open();
+    const bytes = framed(new Uint8Array(MESSAGE_BYTES_MAX).fill(7), utf8("next"));
+    const startedAtMs = performance.now();
+    for (let at = 0; at < bytes.length; at++) stream.receive(bytes.subarray(at, at + 1));
+    expect(performance.now() - startedAtMs).toBeLessThan(2000);
+    expect(frames).toEqual(["07".repeat(MESSAGE_BYTES_MAX), toHex(utf8("next"))]);
+  });
+
   it("finds the frames however the bytes are cut", () => {
     const frames = fc.array(fc.uint8Array({ maxLength: 50 }), { maxLength: 12 });
     fc.assert(
