@@ -218,6 +218,7 @@ export function checkHostSet(
   const hosts = validHosts(body, (statement) =>
     checkStatement(statement, overlay, wallMs, revoked),
   );
+  refuseDisorder(hosts);
   return {
     subnet: body.subnet,
     subnetId: toBase32(body.subnet),
@@ -252,6 +253,11 @@ function validHosts(
   const [problem] = problems;
   if (hosts.length === 0 && problem !== undefined) throw problem;
   return hosts;
+}
+
+function refuseDisorder(hosts: readonly SetHost[]): void {
+  if (hosts.some(({ key }, i) => i > 0 && compareBytes(hosts[i - 1]!.key, key) >= 0))
+    throw refused("its hosts are not in order, or one is there twice");
 }
 
 /** As many sets, in order, as fit into so many bytes; each as it was signed. */

@@ -111,10 +111,19 @@ describe("signHostSet and checkHostSet", () => {
     );
   });
 
+  it("refuse hosts out of order, and one that is named twice", () => {
+    const statements = sortHosts(HOSTS).map((host) => host.signed);
+    const check = (given: typeof statements) => () =>
+      checkHostSet(forge({ statements: given }), OVERLAY, WALL_MS);
+    expect(check(statements)).not.toThrow();
+    expect(check(statements.toReversed())).toThrow(/not in order/);
+    expect(check([statements[0]!, ...statements])).toThrow(/there twice/);
+  });
+
   it("refuse more hosts than may be announced", () => {
-    const signed = signedStatementOf("anna");
+    const hosts = Array.from({ length: HOSTS_ANNOUNCED_MAX + 1 }, (_, i) => setHostOf(`host ${i}`));
     const many = (count: number) =>
-      forge({ statements: Array.from({ length: count }, () => signed) });
+      forge({ statements: sortHosts(hosts.slice(0, count)).map((host) => host.signed) });
     expect(() => checkHostSet(many(HOSTS_ANNOUNCED_MAX + 1), OVERLAY, WALL_MS)).toThrow(/too many/);
     expect(checkHostSet(many(HOSTS_ANNOUNCED_MAX), OVERLAY, WALL_MS).hosts).toHaveLength(16);
   });
