@@ -92,7 +92,8 @@ function readFile(file: string, isRequired: boolean): Map<string, unknown> {
  */
 export function parseConfigText(content: string, file: string): Map<string, unknown> {
   const lineCounter = new LineCounter();
-  const document = parseDocument(content, { lineCounter, prettyErrors: false });
+  // Keys that are lists or mappings, nested a few hundred times, take the parser a minute.
+  const document = parseDocument(content, { lineCounter, prettyErrors: false, stringKeys: true });
   const [problem] = document.errors;
   if (problem !== undefined) {
     const { line, col } = lineCounter.linePos(problem.pos[0]);
@@ -132,6 +133,15 @@ function isMapping(value: unknown): value is object {
 }
 
 function show(value: unknown): string {
-  const shown = JSON.stringify(value) ?? String(value);
+  const shown = inOneLine(value);
   return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
+}
+
+/** An alias inside of what its anchor names makes a circle, of which JSON knows nothing. */
+function inOneLine(value: unknown): string {
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return "a value that holds itself";
+  }
 }

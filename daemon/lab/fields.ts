@@ -22,5 +22,9 @@ export function asBoolean(path: string, given: unknown): boolean {
 
 /** A value as messages quote it. */
 export function shown(value: unknown): string {
-  return value === undefined ? "nothing" : JSON.stringify(value);
+  try {
+    return JSON.stringify(value) ?? "nothing";
+  } catch {
+    return "a value that holds itself"; // an alias inside of what its anchor names
+  }
 }

@@ -1,6 +1,6 @@
 /** What a lab shall be: the YAML file, checked. */
 import { parseDocument } from "yaml";
-import { ConfigError } from "../../platform/errors.ts";
+import { ConfigError, errorMessage } from "../../platform/errors.ts";
 import { OUTER_NETWORKS, overlaps, parseNetwork } from "./addresses.ts";
 import { asFields } from "./fields.ts";
 import { parseSite, type SiteSpec } from "./site-spec.ts";
@@ -10,6 +10,7 @@ export interface LabSpec {
 }
 
 export const SITES_MAX = 100;
+const ALIASES_MAX = 100;
 
 /**
  * @param text YAML
@@ -17,10 +18,7 @@ export const SITES_MAX = 100;
  * @throws {ConfigError} with the path of the mistake and what is allowed
  */
 export function parseLabSpec(text: string, file: string): LabSpec {
-  const document = parseDocument(text);
-  const [mistake] = document.errors;
-  if (mistake) throw new ConfigError(file, mistake.message);
-  const fields = asFields(file, document.toJS(), ["sites"]);
+  const fields = asFields(file, parseYaml(text, file), ["sites"]);
   const { sites } = fields;
   if (!Array.isArray(sites) || sites.length === 0 || sites.length > SITES_MAX)
     throw new ConfigError("sites", `must be a list of 1 to ${SITES_MAX} sites`);
@@ -29,6 +27,19 @@ export function parseLabSpec(text: string, file: string): LabSpec {
   );
   refuseRepeats(checked);
   return { sites: checked };
+}
+
+function parseYaml(text: string, file: string): unknown {
+  try {
+    // Keys that are lists or mappings, nested a few hundred times, take the parser a minute.
+    const document = parseDocument(text, { stringKeys: true });
+    const [mistake] = document.errors;
+    if (mistake) throw mistake;
+    return document.toJS({ maxAliasCount: ALIASES_MAX });
+  } catch (cause) {
+    // An alias without its anchor is told by the second step alone, and depth by either.
+    throw new ConfigError(file, `not usable YAML: ${errorMessage(cause)}`, { cause });
+  }
 }
 
 function refuseRepeats(sites: readonly SiteSpec[]): void {

@@ -1,5 +1,6 @@
 /** Times, rates and shares as people write them: `20ms`, `100mbit`, `1%`. */
 import { ConfigError } from "../../platform/errors.ts";
+import { shown } from "./fields.ts";
 
 const TIME = /^(\d+(?:\.\d+)?)(us|ms|s)$/;
 const TIME_UNIT_MS: Readonly<Record<string, number>> = { us: 0.001, ms: 1, s: 1000 };
@@ -58,15 +59,16 @@ export function parseShare(path: string, text: string): number {
 
 /** @throws {ConfigError} unless it is a size of 1MiB to 16GiB with its unit */
 export function parseSize(path: string, given: unknown): number {
-  const [, digits, unit = ""] = SIZE.exec(String(given)) ?? [];
+  const text = textOf(given);
+  const [, digits, unit = ""] = SIZE.exec(text) ?? [];
   const bytes = digits === undefined ? NaN : Number(digits) * SIZE_UNIT[unit]!;
   if (bytes >= SIZE_UNIT["MiB"]! && bytes <= 16 * SIZE_UNIT["GiB"]!) return bytes;
-  throw new ConfigError(path, `"${String(given)}" is no size; write 64MiB (1MiB to 16GiB)`);
+  throw new ConfigError(path, `"${text}" is no size; write 64MiB (1MiB to 16GiB)`);
 }
 
 /** @throws {ConfigError} unless it is 0, or a signed time with its unit, 100 years at most */
 export function parseShiftMs(path: string, given: unknown): number {
-  const text = String(given);
+  const text = textOf(given);
   if (text === "0") return 0;
   const [, sign, digits, unit = ""] = SHIFT.exec(text) ?? [];
   const ms = digits === undefined ? NaN : Number(digits) * SHIFT_UNIT_MS[unit]!;
@@ -75,6 +77,11 @@ export function parseShiftMs(path: string, given: unknown): number {
     path,
     `"${text}" is no shift of a clock; write +1h, -90s, +61d, +500ms, or 0 for none`,
   );
+}
+
+/** YAML may hold anything, also what has no text of its own: `{toString: 1}`. */
+function textOf(given: unknown): string {
+  return typeof given === "string" ? given : shown(given);
 }
 
 /** `+90s`, in the largest unit that leaves no fraction. */

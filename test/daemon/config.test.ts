@@ -123,3 +123,14 @@ it("documents every key in docs/configuration.md", async () => {
   const text = await format(renderReference(settings), { parser: "markdown", printWidth: 100 });
   await expect(text).toMatchFileSnapshot("../../docs/configuration.md");
 });
+
+it("refuses keys that are not text at once, however deep they nest", () => {
+  const startedAtMs = performance.now();
+  expect(() => load(`${"?  ".repeat(500)}a`)).toThrow(ConfigError);
+  expect(performance.now() - startedAtMs).toBeLessThan(5000);
+});
+
+it("refuses a value that holds itself, with the key", () => {
+  expect(() => load("name: &a [*a]")).toThrow(ConfigError);
+  expect(() => load("name: &a [*a]")).toThrow(/name: a value that holds itself is not allowed/);
+});

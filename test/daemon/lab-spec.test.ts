@@ -116,6 +116,12 @@ describe("a lab's file", () => {
     ["  - 5", "sites[0]", "mapping"],
     ["  []", "sites", "1 to 100"],
     ["  - { name: a", "lab.yaml", ""],
+    ["  - { [name]: a }", "lab.yaml", "must be strings"],
+    ["  - { name: a, disk: { toString: 1 } }", "sites[0].disk", "no size"],
+    ["  - { name: a, clock: { a-1: [1] } }", "sites[0].clock.a-1", "no shift"],
+    ["  - { name: *a }", "lab.yaml", "Unresolved alias"],
+    ["  - { name: &a [*a] }", "sites[0].name", "holds itself"],
+    ["  - { name: a, subnet: 'fe80::1%eth0/64' }", "sites[0].subnet", "no network"],
   ])("refuses %j and says what is allowed", (sites, path, hint) => {
     const found = mistake(() => parse(sites));
     expect(found.path).toBe(path);
