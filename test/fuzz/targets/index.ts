@@ -1,0 +1,19 @@
+/** All that is fuzzed. */
+import type { FuzzTarget } from "../engine/target.ts";
+import { IDENTITY_TARGETS } from "./identity.ts";
+import { LINK_TARGETS } from "./link.ts";
+import { MESSAGE_TARGETS } from "./messages.ts";
+import { RECORD_TARGETS } from "./records.ts";
+import { SHELL_TARGETS } from "./shell.ts";
+import { STATE_TARGETS } from "./state.ts";
+import { STREAM_TARGETS } from "./streams.ts";
+
+export const TARGETS: readonly FuzzTarget[] = [
+  ...LINK_TARGETS,
+  ...STREAM_TARGETS,
+  ...MESSAGE_TARGETS,
+  ...IDENTITY_TARGETS,
+  ...RECORD_TARGETS,
+  ...STATE_TARGETS,
+  ...SHELL_TARGETS,
+];
