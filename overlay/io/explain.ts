@@ -130,9 +130,9 @@ function explainReach(host: OverlayHost): readonly Finding[] {
   const { session, outreach, ports } = host;
   if (session?.reachability.reach !== "unreachable") return [];
   const relays = outreach.relays.list().length;
-  const role = session.isServing
-    ? "its siblings serve the DHT"
-    : "its subnet is a client of the DHT";
+  const role = session.isClient
+    ? "its subnet is a client of the DHT"
+    : "its siblings serve the DHT";
   const served =
     relays > 0 ? `${relays} relay(s) serve it` : "no host of another subnet relays for it yet";
   return [

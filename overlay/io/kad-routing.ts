@@ -146,14 +146,13 @@ export class KadRouting implements Routing {
   }
 
   /**
-   * Takes part in the DHT, or only asks it.
-   *
-   * @param isClient it is sure that nobody can dial this subnet, so it keeps nobody else's records
+   * Takes part in the DHT, or only asks it and keeps nobody else's records: nobody can dial it.
    */
-  async serve(isServing: boolean, isClient: boolean): Promise<void> {
-    await this.#dht.setMode(isServing ? "server" : "client");
+  async serve(isServing: boolean): Promise<void> {
+    const isClient = !isServing;
     if (isClient === this.#isClient) return;
     this.#isClient = isClient;
+    await this.#dht.setMode(isServing ? "server" : "client");
     this.#emit({ type: isClient ? "removed" : "added", subnetId: this.#self.subnetId });
   }
 

@@ -11,7 +11,7 @@ import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import type { Routing } from "../routing/routing.ts";
-import { isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
+import { isClient, isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
 import { CallTally } from "./call-tally.ts";
 import type { ChannelPool } from "./channel-pool.ts";
@@ -190,9 +190,8 @@ export class Neighbours {
     const channels = this.channels(subnetId);
     const { book, routing } = this.#parts;
     const isDialled = channels.some(({ connection }) => connection.direction === "outbound");
-    if (isDialled || isServing(book.get(subnetId)?.hosts ?? [])) {
-      if (channels.length > 0) routing.add(subnetId);
-    } else routing.demote(subnetId);
+    if (!isDialled && isClient(book.get(subnetId)?.hosts ?? [])) routing.demote(subnetId);
+    else if (channels.length > 0) routing.add(subnetId);
   }
 
   /** To be told of each channel that closes; looks after the subnet at once. */

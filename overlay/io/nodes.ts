@@ -191,7 +191,7 @@ type KadComponents = Parameters<ReturnType<typeof kadDHT>>[0];
 function createDht(components: KadComponents): KadDHT {
   return kadDHT({
     protocol: KAD_PROTOCOL,
-    clientMode: true, // until another subnet has dialled this one
+    clientMode: false, // until others have failed to dial this subnet
     peerInfoMapper: passthroughMapper, // private addresses are the rule here
     kBucketSize: K_BUCKET_SIZE,
     alpha: 3,

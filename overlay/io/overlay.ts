@@ -5,7 +5,7 @@ import { limitWarnings } from "../../platform/limited-log.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import type { PendingHost } from "../identity/pending-hosts.ts";
-import { isServing, type SetHost } from "../subnet/host-set.ts";
+import { isClient, type SetHost } from "../subnet/host-set.ts";
 import { declareCallMetrics } from "./call-tally.ts";
 import type {
   Directory,
@@ -179,7 +179,7 @@ class RunningOverlay implements Overlay {
     const entries = session.routing.entries().map(({ subnetId }) => subnetId);
     const connected = session.neighbours.channels().map(({ subnetId }) => subnetId);
     // A client is connected to one of our hosts, perhaps not to this one.
-    const clients = session.book.all().filter(({ hosts }) => hosts.length > 0 && !isServing(hosts));
+    const clients = session.book.all().filter(({ hosts }) => isClient(hosts));
     const all = [...entries, ...connected, ...clients.map(({ subnetId }) => subnetId)];
     return [...new Set(all)];
   }

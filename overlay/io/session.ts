@@ -12,7 +12,7 @@ import {
   type Signed,
   type SubnetClaim,
 } from "../schema/messages.ts";
-import { isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
+import { isClient, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import { STATEMENT_GOOD_FOR_MS } from "../subnet/host-set-machine.ts";
 import { SubnetBook } from "../subnet/subnet-book.ts";
 import type { ChannelPool } from "./channel-pool.ts";
@@ -355,15 +355,13 @@ export class SubnetSession {
     this.#timers.push(setTimeout(() => this.#maintain(), delayMs));
   }
 
-  /** Whether this subnet stands in routing tables. */
-  get isServing(): boolean {
-    return isServing(this.hosts);
+  /** Whether this subnet stands in no routing table, since nobody can dial it. */
+  get isClient(): boolean {
+    return isClient(this.hosts);
   }
 
-  /** The subnet serves the DHT while one of its hosts can be dialled. */
   #serve(): void {
-    const isClient = this.hosts.every(({ reach }) => reach === "unreachable");
-    void this.routing.serve(this.isServing, isClient).catch((error: unknown) => {
+    void this.routing.serve(!this.isClient).catch((error: unknown) => {
       this.#parts.log.warn("mode of the DHT not changed", { reason: errorMessage(error) });
     });
   }

@@ -135,7 +135,12 @@ export function reachCode(reach: Reach): number {
   return REACHES.indexOf(reach);
 }
 
-/** Whether a subnet takes part in the DHT: one of its hosts can be dialled. */
+/** Whether a subnet only asks the DHT: it has found out that none of its hosts can be dialled. */
+export function isClient(hosts: readonly SetHost[]): boolean {
+  return hosts.length > 0 && hosts.every(({ reach }) => reach === "unreachable");
+}
+
+/** Whether other subnets have dialled one of these hosts. */
 export function isServing(hosts: readonly SetHost[]): boolean {
   return hosts.some(({ reach }) => reach === "reachable");
 }

@@ -37,6 +37,5 @@ export async function startSubnet(
   atStop(() => stopNode(subnet.node));
   const address = toMultiaddr(`/ip4/127.0.0.1/tcp/${listeningPort(subnet.node)}`);
   announced.push(address);
-  await subnet.dht.setMode("server"); // as one that others have dialled
   return { ...subnet, address };
 }
