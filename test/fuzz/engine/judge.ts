@@ -1,4 +1,5 @@
 /** Runs one input and says what is wrong with what the decoder did, if anything. */
+import { getHeapStatistics } from "node:v8";
 import { isRefusal, type FuzzTarget } from "./target.ts";
 
 export interface Finding {
@@ -12,7 +13,7 @@ export interface Finding {
 /** An input may take so long; a busy machine gets three more tries. */
 const SLOW_MS = 200;
 const TRIES = 3;
-/** Below, an input cannot have filled much memory, so nobody looks. */
+/** Below, an input cannot have filled much memory with objects. */
 const LOOK_MS = 10;
 const GROWTH_BYTES_MAX = 64 * 1024 ** 2;
 
@@ -72,6 +73,7 @@ export class Judge {
   async judge(input: Uint8Array): Promise<Verdict> {
     this.#slot.begin(input);
     const startedAtMs = performance.now();
+    const before = getHeapStatistics().external_memory;
     let finding: Finding | undefined;
     try {
       // A copy, since decoders return views and the input is mutated further.
@@ -81,8 +83,11 @@ export class Judge {
       if (!isRefusal(error, this.#target)) finding = this.#finding("error", input, error);
     }
     const tookMs = performance.now() - startedAtMs;
+    // A buffer that is asked for and not filled takes no time.
+    const growth = getHeapStatistics().external_memory - before;
+    const isHeavy = tookMs > LOOK_MS || growth > GROWTH_BYTES_MAX;
     this.#slot.end();
-    return { finding, isHeavy: finding === undefined && tookMs > LOOK_MS };
+    return { finding, isHeavy: finding === undefined && isHeavy };
   }
 
   /** Measures again what took long: time, and memory that is not yet collected. */
