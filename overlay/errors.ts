@@ -16,6 +16,7 @@ export type OverlayErrorCode =
   | "ERR_OVERLAY_STALE" // an older version than the one known
   | "ERR_OVERLAY_QUOTA" // too many records under one key or from one subnet
   | "ERR_OVERLAY_STORAGE" // the disk is full, or the store is damaged or in use
+  | "ERR_OVERLAY_BACKUP" // no backup, a damaged or newer one, or another passphrase
   | "ERR_OVERLAY_PORT" // the port is taken
   | "ERR_OVERLAY_LINK" // no usable interface, or no multicast on it
   | "ERR_OVERLAY_TIMEOUT";

@@ -4,3 +4,18 @@ export { OverlayError, type OverlayErrorCode } from "./errors.ts";
 export { initOverlay, startOverlay } from "./io/overlay.ts";
 export { forgetState } from "./io/state.ts";
 export type { OverlayOptions, OverlayParts } from "./io/options.ts";
+export {
+  keyEntries,
+  noteStoredBackup,
+  restoreState,
+  storedEntries,
+  type Restoration,
+} from "./io/backup.ts";
+export {
+  decodeBackup,
+  decodeEntries,
+  encodeBackup,
+  isBackup,
+  SCRYPT_COST,
+  type BackupEntry,
+} from "./backup/backup-file.ts";

@@ -236,6 +236,10 @@ export interface Overlay {
    * @throws {OverlayError} when it is not known, or this host may not remove it
    */
   revoke(host: string, options: { readonly keepsAdmitted: boolean }): Promise<RevocationResult>;
+  /** This host's own records as a backup holds them; it holds the keys of the state directory, too. */
+  backupRecords(): Uint8Array;
+  /** A backup with this host's keys was made. @param atMs wall clock */
+  noteBackup(atMs: number): Promise<void>;
   /** Resigns from the overlay: hands records over, says goodbye, forgets membership and subnet. */
   leave(): Promise<void>;
   /** Hands over and says goodbye, keeping keys and state for the next start. */

@@ -174,6 +174,15 @@ export interface RevokeAnswer {
   readonly revoked: RevocationResult;
 }
 
+export interface BackupAnswer {
+  /** Own records as the backup file has them, in base64. */
+  readonly entries: string;
+}
+
+export interface BackupNotedAnswer {
+  readonly backedUpAtMs: number;
+}
+
 /** First line of the answer to `down` and `leave`; the stream ends with the daemon. */
 export interface StopAnswer {
   readonly stopping: true;

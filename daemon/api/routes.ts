@@ -4,6 +4,7 @@ import type { Overlay } from "../../overlay/index.ts";
 import type { Config } from "../config/settings.ts";
 import { RequestError } from "../errors.ts";
 import { ping, PING_BYTES_MAX } from "../ping.ts";
+import { BACKUP_ROUTES } from "./backup-routes.ts";
 import type {
   ExplainAnswer,
   HealthAnswer,
@@ -288,6 +289,7 @@ export const ROUTES: readonly Route[] = [
   ...VIEW_ROUTES,
   ...RECORD_ROUTES,
   ...TRUST_ROUTES,
+  ...BACKUP_ROUTES,
   ...CONTROL_ROUTES,
 ];
 

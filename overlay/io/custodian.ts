@@ -23,7 +23,9 @@ import {
   type RecordItem,
 } from "../schema/messages.ts";
 import type { Answer, ResolvedBy } from "./answer.ts";
+import { FloorDesk } from "./floor-desk.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
+import { MissedKeys } from "./missed-keys.ts";
 import { isKept, isSettled, outcome, toOutcome } from "./put-outcome.ts";
 import {
   originOf,
@@ -39,9 +41,6 @@ import type { Siblings } from "./siblings.ts";
 import type { WatchDesk } from "./watch-desk.ts";
 
 const SIBLING_TIMEOUT_MS = 1_000;
-/** After a fruitless search of the link the key is not asked for again so soon. */
-const MISS_MS = 1_000;
-const MISSES_MAX = 4_096;
 /** Siblings asked by their place before the link is. */
 const PLACES_ASKED = 2;
 
@@ -60,14 +59,16 @@ export interface CustodianParts {
 }
 
 export class Custodian {
+  readonly floors: FloorDesk;
   readonly #parts: CustodianParts;
-  readonly #misses = new Map<string, number>();
+  readonly #misses = new MissedKeys();
   readonly #queries = new QueryMeter();
   readonly #storing = new Set<Promise<unknown>>();
   #isLeaving = false;
 
   constructor(parts: CustodianParts) {
     this.#parts = parts;
+    this.floors = new FloorDesk(parts);
   }
 
   /**
@@ -153,6 +154,12 @@ export class Custodian {
     );
     const resolvedBy = page.items.length > 0 ? "local" : "none";
     return { ...page, resolvedBy, host: this.#parts.self };
+  }
+
+  /** What a sibling itself has of a key. @throws when it does not answer */
+  async askInside(host: string, key: Uint8Array): Promise<readonly RecordItem[]> {
+    const ask = (after: string) => this.#askSibling(host, key, "sibling", after);
+    return readPages(await ask(""), ask);
   }
 
   holds(key: Uint8Array): boolean {
@@ -308,10 +315,12 @@ export class Custodian {
     own: RecordPage,
     after: string,
   ): Promise<Answer | undefined> {
-    if (own.items.length > 0 || this.#isMissed(keyHex)) return undefined;
+    if (own.items.length > 0 || this.#misses.has(keyHex, this.#parts.clock.monotonicMs()))
+      return undefined;
     const found = await this.#askLink(key, after);
     // That there is no more of a key does not mean that there is nothing.
-    if (found === undefined && after === "") this.#noteMiss(keyHex);
+    if (found === undefined && after === "")
+      this.#misses.add(keyHex, this.#parts.clock.monotonicMs());
     return found;
   }
 
@@ -362,16 +371,6 @@ export class Custodian {
       const place = placeInSubnet(record, hosts());
       return place === null || place.includes(self);
     });
-  }
-
-  #isMissed(keyHex: string): boolean {
-    return (this.#misses.get(keyHex) ?? -Infinity) > this.#parts.clock.monotonicMs() - MISS_MS;
-  }
-
-  #noteMiss(keyHex: string): void {
-    this.#misses.delete(keyHex);
-    this.#misses.set(keyHex, this.#parts.clock.monotonicMs());
-    if (this.#misses.size > MISSES_MAX) this.#misses.delete(this.#misses.keys().next().value ?? "");
   }
 }
 

@@ -18,6 +18,7 @@ export function explainOverlay(host: OverlayHost, health: Health): readonly Find
     ...explainLink(host),
     ...explainReach(host),
     ...explainTrust(host),
+    ...host.restored.findings(),
     ...explainClock(host),
   ];
   if (found.some(({ severity }) => severity !== "ok")) return found;

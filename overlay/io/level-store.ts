@@ -135,6 +135,11 @@ export class LevelStore implements RecordPersistence {
     this.#expiryOf = expiryOf;
   }
 
+  /** By which ends of life are counted. */
+  get storeClock(): StoreClock {
+    return this.#storeClock;
+  }
+
   /** The failed write after which none has succeeded; `undefined` when all is well. */
   get failure(): OverlayError | undefined {
     return this.#failure?.error;
@@ -214,7 +219,7 @@ export class LevelStore implements RecordPersistence {
       if (failure !== undefined) await this.#reopen(failure);
       const moves = new Map<string, number | undefined>();
       const operations = changes.flatMap((change) => this.#operations(change, moves));
-      operations.push({ type: "put", key: "clock", value: this.#clockMark() });
+      operations.push({ type: "put", key: "clock", value: this.clockMark() });
       await this.#database.batch(operations, { sync: isSynced });
       this.#apply(changes, moves);
       this.#failure = undefined;
@@ -293,7 +298,8 @@ export class LevelStore implements RecordPersistence {
     }
   }
 
-  #clockMark(): Uint8Array {
+  /** This moment, as each write notes it. */
+  clockMark(): Uint8Array {
     const { clock } = this.#options;
     const storeMs = this.#storeClock.toStoreMs(clock.monotonicMs());
     return encodeClockMark({ storeMs, wallMs: clock.wallMs() });

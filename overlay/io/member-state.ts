@@ -133,6 +133,14 @@ export class MemberState {
     return overlay;
   }
 
+  /** The overlay's keys are in a file elsewhere, too. */
+  noteBackup(atMs: number): Promise<void> {
+    return this.#inTurn(async () => {
+      const { overlay } = this;
+      if (overlay !== null) await this.#state.saveOverlay({ ...overlay, backedUpAtMs: atMs });
+    });
+  }
+
   /** Takes a membership in that another host gave. @throws {OverlayError} when it is not valid */
   accept(info: OverlayInfo, membership: Membership): Promise<void> {
     return this.#inTurn(async () => {

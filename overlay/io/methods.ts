@@ -15,6 +15,8 @@ export const CALL = {
   put: "put",
   get: "get",
   watch: "watch",
+  /** FloorsRequest -> FloorsResponse: the newest version known of each slot, kept or gone. */
+  floors: "floors",
   /** RevocationPull -> Revocations; also to a host whose membership ended, which learns why. */
   revocations: "revocations",
   /** Empty -> Renewal; also to a host whose membership has expired. */

@@ -33,6 +33,7 @@ import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import { Outreach } from "./outreach.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { RestoredRecords } from "./restored-records.ts";
 import { SubnetSession } from "./session.ts";
 import type { StateDirectory } from "./state.ts";
 import { StateKeeper } from "./state-keeper.ts";
@@ -66,6 +67,7 @@ export class OverlayHost {
   readonly #level: LevelStore;
   readonly #token: HeldToken | undefined;
   readonly trust: Trust;
+  readonly restored: RestoredRecords;
   readonly #keeper: StateKeeper;
   readonly #where: Whereabouts;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -115,6 +117,7 @@ export class OverlayHost {
       holds: (key) => this.session?.custodian.holds(key) ?? false,
     });
     state.onOverlay = () => this.link.check();
+    this.restored = new RestoredRecords({ ...options, ...parts, ...opened, host: this });
     this.#keeper = new StateKeeper(state, () => this.session, parts.log);
     this.#where = new Whereabouts(this, {
       keeper: this.#keeper,
@@ -250,6 +253,7 @@ export class OverlayHost {
     this.#where.stop();
     this.trust.stop();
     this.outreach?.stop();
+    this.restored.stop();
     for (const timer of this.#timers) clearInterval(timer);
     await Promise.allSettled([this.link.close(), this.hostPool?.close()]);
     await Promise.allSettled([this.hostNode?.stop()]);

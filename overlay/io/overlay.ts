@@ -4,6 +4,7 @@ import { createSystemClock } from "../../platform/io/system-clock.ts";
 import { limitWarnings } from "../../platform/limited-log.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
+import { encodeEntries } from "../backup/backup-file.ts";
 import type { PendingHost } from "../identity/pending-hosts.ts";
 import { isClient, type SetHost } from "../subnet/host-set.ts";
 import { declareCallMetrics } from "./call-tally.ts";
@@ -104,7 +105,7 @@ class RunningOverlay implements Overlay {
       put: (...given) => this.#inSession(({ directory }) => directory.put(...given)),
       get: (...given) => this.#inSession(({ directory }) => directory.get(...given)),
       watch: (...given) => this.#watch(...given),
-      remove: (...given) => this.#inSession(({ directory }) => directory.remove(...given)),
+      remove: (...given) => this.#remove(...given),
     };
     this.subnet = this.#createSubnet();
     this.streams = new OverlayHostStreams({
@@ -223,6 +224,19 @@ class RunningOverlay implements Overlay {
     this.#host.joined();
     this.#checkMayAdmit(`run "causeway revoke ${host}"`);
     return this.#host.trust.revoke(host, keepsAdmitted);
+  }
+
+  async #remove(key: Uint8Array, slot = ""): Promise<boolean> {
+    await this.#host.restored.release(key, slot);
+    return this.#inSession(({ directory }) => directory.remove(key, slot));
+  }
+
+  backupRecords(): Uint8Array {
+    return encodeEntries(this.#host.restored.backup());
+  }
+
+  noteBackup(atMs: number): Promise<void> {
+    return this.#host.members.noteBackup(atMs);
   }
 
   /** @throws {OverlayError} that names a host of the link where that can be done */

@@ -22,6 +22,7 @@ import {
 } from "../schema/messages.ts";
 import { CopyDebts } from "./copy-debts.ts";
 import type { Custodian } from "./custodian.ts";
+import { FloorSync } from "./floor-sync.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
 import { isSettled } from "./put-outcome.ts";
@@ -78,6 +79,7 @@ export class RecordMover {
   /** Siblings by host id, and other subnets. */
   readonly #inside: Way;
   readonly #outside: Way;
+  readonly #floors: FloorSync;
   #timer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   readonly #tidyTimer: NodeJS.Timeout;
@@ -88,6 +90,7 @@ export class RecordMover {
   constructor(parts: MoverParts) {
     this.#parts = parts;
     this.#placedHosts = parts.hosts();
+    this.#floors = new FloorSync(parts);
     const { custodian, hosts } = parts;
     this.#inside = {
       debts: new CopyDebts(),
@@ -106,7 +109,9 @@ export class RecordMover {
 
   /** Hosts or subnets came or went. */
   onChange(): void {
-    if (this.#isStopped || this.#timer !== undefined) return;
+    if (this.#isStopped) return;
+    this.#floors.onHosts(this.#parts.hosts());
+    if (this.#timer !== undefined) return;
     const delayMs = SETTLE_MS + this.#parts.random.between(0, SETTLE_MS / 2);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
@@ -133,6 +138,7 @@ export class RecordMover {
 
   stop(): void {
     this.#isStopped = true;
+    this.#floors.stop();
     clearTimeout(this.#timer);
     clearTimeout(this.#retryTimer);
     clearTimeout(this.#pushTimer);

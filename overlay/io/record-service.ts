@@ -1,6 +1,9 @@
 /** Record calls from siblings and neighbours, decoded, bounded, answered. */
 import { OverlayError } from "../errors.ts";
+import { FLOORS_ASKED_MAX } from "../records/floor-answer.ts";
 import {
+  FloorsRequestCodec,
+  FloorsResponseCodec,
   GetRequestCodec,
   GetResponseCodec,
   PutRequestCodec,
@@ -31,6 +34,8 @@ export async function serveRecords(custodian: Custodian, call: RecordCall): Prom
       return servePut(custodian, call);
     case CALL.get:
       return serveGet(custodian, call);
+    case CALL.floors:
+      return serveFloors(custodian, call);
     default:
       throw new OverlayError("ERR_OVERLAY_REFUSED", `no call "${call.method.slice(0, 40)}"`);
   }
@@ -62,4 +67,19 @@ async function serveGet(
     ? custodian.answerInside(key, after)
     : await custodian.get(key, isQuick, after);
   return GetResponseCodec.encode(toGetResponse(answer, isOfStore));
+}
+
+async function serveFloors(
+  custodian: Custodian,
+  { body, isSibling }: RecordCall,
+): Promise<Uint8Array> {
+  const { slots, isInside } = FloorsRequestCodec.decode(body);
+  if (slots.length > FLOORS_ASKED_MAX)
+    throw new OverlayError("ERR_OVERLAY_QUOTA", `${slots.length} slots in one question`);
+  const slotIds = slots.map((slot) => Buffer.from(slot).toString("base64url"));
+  const floors =
+    isSibling && isInside
+      ? custodian.floors.own(slotIds)
+      : await custodian.floors.ofSubnet(slotIds);
+  return FloorsResponseCodec.encode({ floors });
 }

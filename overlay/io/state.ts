@@ -31,7 +31,7 @@ import {
 } from "./state-text.ts";
 
 export const STATE_VERSION = 1;
-const FILES = {
+export const STATE_FILES = {
   version: "state-version",
   host: "host.key",
   overlay: "overlay.json",
@@ -108,17 +108,18 @@ export class StateDirectory {
     });
     await checkVersion(path);
     const state = new StateDirectory(path, await loadHostKey(path));
-    state.overlay = await readState(path, FILES.overlay, parseOverlay);
-    state.subnet = await readState(path, FILES.subnet, parseSubnet);
+    state.overlay = await readState(path, STATE_FILES.overlay, parseOverlay);
+    state.subnet = await readState(path, STATE_FILES.subnet, parseSubnet);
     // These are found out again; a start is never refused over them.
-    state.former = (await readState(path, FILES.former, parseFormer).catch(() => [])) ?? [];
-    state.contacts = (await readState(path, FILES.contacts, parseContacts).catch(() => [])) ?? [];
-    state.revocations = (await readState(path, FILES.revocations, parseRevocations)) ?? [];
+    state.former = (await readState(path, STATE_FILES.former, parseFormer).catch(() => [])) ?? [];
+    state.contacts =
+      (await readState(path, STATE_FILES.contacts, parseContacts).catch(() => [])) ?? [];
+    state.revocations = (await readState(path, STATE_FILES.revocations, parseRevocations)) ?? [];
     return state;
   }
 
   async saveOverlay(overlay: OverlayState): Promise<void> {
-    await this.#write(FILES.overlay, formatOverlay(overlay));
+    await this.#write(STATE_FILES.overlay, formatOverlay(overlay));
     this.overlay = overlay;
     this.onOverlay();
   }
@@ -133,8 +134,8 @@ export class StateDirectory {
     const known = this.subnets.map((one) => ({ ...one, lastSet: this.#setOf(one) }));
     const [present, ...former] = rememberSubnet(known, subnet);
     // The former ones first: between the two writes one stands in both files, and none is lost.
-    await this.#write(FILES.former, formatFormer(former));
-    await this.#write(FILES.subnet, formatSubnet(present!));
+    await this.#write(STATE_FILES.former, formatFormer(former));
+    await this.#write(STATE_FILES.subnet, formatSubnet(present!));
     this.former = former;
     this.subnet = subnet;
   }
@@ -143,7 +144,7 @@ export class StateDirectory {
   async forgetSubnets(): Promise<void> {
     this.subnet = null;
     this.former = [];
-    for (const file of [FILES.subnet, FILES.former])
+    for (const file of [STATE_FILES.subnet, STATE_FILES.former])
       await rm(join(this.path, file), { force: true });
   }
 
@@ -160,19 +161,19 @@ export class StateDirectory {
   }
 
   async saveContacts(sets: readonly Signed[]): Promise<void> {
-    await this.#write(FILES.contacts, HostSetsCodec.encode({ sets: [...sets] }));
+    await this.#write(STATE_FILES.contacts, HostSetsCodec.encode({ sets: [...sets] }));
     this.contacts = sets;
   }
 
   async saveRevocations(items: readonly Signed[]): Promise<void> {
     const bytes = RevocationFileCodec.encode({ items: [...items], isMore: false });
-    await this.#write(FILES.revocations, bytes);
+    await this.#write(STATE_FILES.revocations, bytes);
     this.revocations = items;
   }
 
   /** Membership, subnet and contacts go; the host key stays, so that the host keeps its id. */
   async resign(): Promise<void> {
-    const { overlay, subnet, former, contacts, revocations } = FILES;
+    const { overlay, subnet, former, contacts, revocations } = STATE_FILES;
     for (const file of [overlay, subnet, former, contacts, revocations])
       await rm(join(this.path, file), { force: true });
     this.overlay = null;
@@ -195,17 +196,17 @@ export async function forgetState(path: string): Promise<void> {
     if (errorCode(error) === "ENOENT") return [];
     throw error;
   });
-  if (files.length > 0 && !files.includes(FILES.version))
+  if (files.length > 0 && !files.includes(STATE_FILES.version))
     throw new OverlayError(
       "ERR_OVERLAY_STORAGE",
-      `${path} is no state directory of causeway (no "${FILES.version}" in it); nothing was removed`,
+      `${path} is no state directory of causeway (no "${STATE_FILES.version}" in it); nothing was removed`,
     );
   await rm(path, { recursive: true, force: true });
 }
 
 async function checkVersion(path: string): Promise<void> {
-  const text = await readIfThere(join(path, FILES.version));
-  if (text === undefined) return writeWhole(path, FILES.version, `${STATE_VERSION}\n`);
+  const text = await readIfThere(join(path, STATE_FILES.version));
+  if (text === undefined) return writeWhole(path, STATE_FILES.version, `${STATE_VERSION}\n`);
   const version = Number(text.toString().trim());
   if (version === STATE_VERSION) return;
   throw new OverlayError(
@@ -217,7 +218,7 @@ async function checkVersion(path: string): Promise<void> {
 }
 
 async function loadHostKey(path: string): Promise<KeyPair> {
-  const text = await readIfThere(join(path, FILES.host));
+  const text = await readIfThere(join(path, STATE_FILES.host));
   if (text !== undefined) {
     try {
       const seed = fromHex(text.toString().trim());
@@ -225,10 +226,10 @@ async function loadHostKey(path: string): Promise<KeyPair> {
     } catch {
       // told below, with what to do
     }
-    throw damaged(join(path, FILES.host), "it does not hold 64 hexadecimal digits");
+    throw damaged(join(path, STATE_FILES.host), "it does not hold 64 hexadecimal digits");
   }
   const seed = new Uint8Array(randomBytes(32));
-  await writeWhole(path, FILES.host, `${toHex(seed)}\n`);
+  await writeWhole(path, STATE_FILES.host, `${toHex(seed)}\n`);
   return createKeyPair(seed);
 }
 

@@ -11,6 +11,7 @@ import type {
   StoreChange,
 } from "./record-store.ts";
 import { slotIdOf } from "./record.ts";
+import type { VersionFloor } from "./version-floors.ts";
 
 /** Where records rest. */
 export interface RecordPersistence {
@@ -74,6 +75,11 @@ export class DurableRecords {
   /** Drops records that others keep now. One that is just being replaced stays. */
   forget(slotIds: Iterable<string>, nowMs: number): void {
     this.#clean([...slotIds].flatMap((slotId) => this.store.forget(slotId, nowMs)));
+  }
+
+  /** Takes note of versions known elsewhere. */
+  raiseFloors(floors: readonly VersionFloor[]): void {
+    this.#clean(floors.flatMap((floor) => this.store.raiseFloor(floor)));
   }
 
   /** Drops what is kept of publishers that are refused by now. */

@@ -200,6 +200,25 @@ export class RecordStore {
     return this.#bySlot.get(slotId)?.record.version ?? this.#floors.get(slotId)?.version ?? 0n;
   }
 
+  /** What is remembered of records that are gone. */
+  floors(): Iterable<VersionFloor> {
+    return this.#floors.all();
+  }
+
+  /** Takes note of a version known elsewhere; none that is older, or the same, counts from now on. */
+  raiseFloor(floor: VersionFloor): readonly StoreChange[] {
+    const { slotId } = floor;
+    if (this.#claimed.has(slotId) || this.floorOf(slotId) >= floor.version) return [];
+    const held = this.#bySlot.get(slotId);
+    const changes = held === undefined ? [] : this.#remove(held);
+    return [...changes, ...this.#raise(floor)];
+  }
+
+  /** Of a record that is gone. */
+  floorOfGone(slotId: string): VersionFloor | undefined {
+    return this.#floors.get(slotId);
+  }
+
   /** Everything kept, tombstones and what `expire` has yet to take out included. */
   all(): Iterable<HeldRecord> {
     return this.#bySlot.values();
@@ -242,9 +261,7 @@ export class RecordStore {
   /** Drops a record that others keep now. It may come back, for what is left of its lifetime. */
   forget(slotId: string, nowMs: number): readonly StoreChange[] {
     const held = this.#bySlot.get(slotId);
-    if (held === undefined || this.#claimed.has(slotId)) return [];
-    this.#expiry.delete(slotId);
-    return this.#bury(held, nowMs);
+    return held === undefined || this.#claimed.has(slotId) ? [] : this.#bury(held, nowMs);
   }
 
   /** Turns a copy into an owned record, or back. */
@@ -329,21 +346,27 @@ export class RecordStore {
 
   /** Removes a record and leaves its floor. */
   #bury(held: HeldRecord, nowMs: number): StoreChange[] {
-    const { slotId, keyHex, record, deadlineMs, from } = held;
+    const { slotId, record, deadlineMs, from } = held;
+    const { version, isRemoved } = record;
+    const keepUntilMs = nowMs + FLOOR_KEEP_MS;
+    const floor = { slotId, version, deadlineMs, isRemoved, keepUntilMs, from };
+    return [...this.#remove(held), ...this.#raise(floor)];
+  }
+
+  #remove(held: HeldRecord): StoreChange[] {
+    const { slotId, keyHex } = held;
     this.#tally.remove(held);
+    this.#expiry.delete(slotId);
     this.#bySlot.delete(slotId);
     const siblings = this.#byKey.get(keyHex);
     siblings?.delete(slotId);
     if (siblings?.size === 0) this.#byKey.delete(keyHex);
+    return [{ type: "delete-record", slotId }];
+  }
 
-    const { version, isRemoved } = record;
-    const keepUntilMs = nowMs + FLOOR_KEEP_MS;
-    const floor = { slotId, version, deadlineMs, isRemoved, keepUntilMs, from };
+  #raise(floor: VersionFloor): StoreChange[] {
     const evicted = this.#floors.raise(floor);
-    const changes: StoreChange[] = [
-      { type: "delete-record", slotId },
-      { type: "put-floor", floor },
-    ];
+    const changes: StoreChange[] = [{ type: "put-floor", floor }];
     if (evicted !== undefined) changes.push({ type: "delete-floor", slotId: evicted.slotId });
     return changes;
   }

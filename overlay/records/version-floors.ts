@@ -41,6 +41,10 @@ export class VersionFloors {
     return this.#all.get(slotId);
   }
 
+  all(): Iterable<VersionFloor> {
+    return this.#all.values();
+  }
+
   /**
    * Adds a floor in place of the slot's former one.
    *

@@ -276,6 +276,21 @@ export interface InterestNotice {
   isCancel: boolean;
 }
 
+export interface FloorsRequest {
+  slots: Uint8Array[];
+  isInside: boolean;
+}
+
+export interface Floor {
+  version: bigint;
+  remainingMs: number;
+  isRemoved: boolean;
+}
+
+export interface FloorsResponse {
+  floors: Floor[];
+}
+
 const KIB = 1024;
 
 export const CertificateBodyCodec = createCodec<CertificateBody>("CertificateBody", KIB);
@@ -308,3 +323,5 @@ export const GetResponseCodec = createCodec<GetResponse>("GetResponse");
 export const WatchRequestCodec = createCodec<WatchRequest>("WatchRequest", KIB);
 export const WatchNoticeCodec = createCodec<WatchNotice>("WatchNotice");
 export const InterestNoticeCodec = createCodec<InterestNotice>("InterestNotice", KIB);
+export const FloorsRequestCodec = createCodec<FloorsRequest>("FloorsRequest");
+export const FloorsResponseCodec = createCodec<FloorsResponse>("FloorsResponse");

@@ -90,7 +90,7 @@ describe("messages.ts and peer.proto", () => {
       .root.lookup("causeway") as protobuf.Namespace;
     const covered = new Set(SAMPLES.map((sample) => sample.name));
     const parts = ["Hello", "Proof", "Request", "Response", "Notice", "Goodbye"]; // of Frame
-    const inner = ["RecordItem", "RecordOrigin", "PutOutcome", "Relay"]; // of others
+    const inner = ["RecordItem", "RecordOrigin", "PutOutcome", "Relay", "Floor"]; // of others
     for (const type of inSchema.nestedArray)
       expect(covered.has(type.name) || [...parts, ...inner].includes(type.name)).toBe(true);
     const codecs = Object.keys(messages).filter((name) => name.endsWith("Codec"));

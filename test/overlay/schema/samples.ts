@@ -204,4 +204,11 @@ export const SAMPLES: readonly Sample[] = [
   sample("WatchRequest", messages.WatchRequestCodec, KIB, { key: key(1), id: 2, isCancel: true }),
   sample("WatchNotice", messages.WatchNoticeCodec, FRAME, { id: 2, key: key(1), items }),
   sample("InterestNotice", messages.InterestNoticeCodec, KIB, { key: key(1), isCancel: true }),
+  sample("FloorsRequest", messages.FloorsRequestCodec, FRAME, {
+    slots: [key(1), key(2)],
+    isInside: true,
+  }),
+  sample("FloorsResponse", messages.FloorsResponseCodec, FRAME, {
+    floors: [{ version: U64_MAX, remainingMs: 0xffffffff, isRemoved: true }],
+  }),
 ];

@@ -1,0 +1,125 @@
+/**
+ * A host that was away hears what became of its records meanwhile.
+ *
+ * Of two hosts that meet again, each asks the other for the newest version of every record that it
+ * keeps. What is older here goes, in favour of the newer one where that is still kept; what is older
+ * there is sent. Without this a record that was removed while one of its holders was off would be
+ * served again by that holder.
+ */
+import type { Clock } from "../../platform/clock.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/logger.ts";
+import type { DurableRecords } from "../records/durable-records.ts";
+import { FLOORS_ASKED_MAX, toVersionFloor } from "../records/floor-answer.ts";
+import type { HeldRecord } from "../records/record-store.ts";
+import type { Floor } from "../schema/messages.ts";
+import type { Custodian } from "./custodian.ts";
+import { toItem } from "./record-item.ts";
+
+/** A host so new in the subnet asks everyone; later it asks those that come back. */
+const ARRIVING_MS = 15_000;
+/** A host may be in the set before there is a channel to it. */
+const RETRY_MS = 250;
+const RETRY_MAX_MS = 5_000;
+
+export interface FloorSyncParts {
+  readonly records: DurableRecords;
+  readonly custodian: Custodian;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Id of this host. */
+  readonly selfHost: string;
+}
+
+export class FloorSync {
+  readonly #parts: FloorSyncParts;
+  readonly #startedAtMs: number;
+  #present: readonly string[];
+  readonly #gone = new Set<string>();
+  /** Hosts to ask. */
+  readonly #owed = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
+  #isAsking = false;
+
+  constructor(parts: FloorSyncParts) {
+    this.#parts = parts;
+    this.#startedAtMs = parts.clock.monotonicMs();
+    this.#present = [parts.selfHost];
+  }
+
+  /** To be told of every change of the live hosts, however short. */
+  onHosts(hosts: readonly string[]): void {
+    const isArriving = this.#parts.clock.monotonicMs() - this.#startedAtMs < ARRIVING_MS;
+    for (const host of this.#present) if (!hosts.includes(host)) this.#gone.add(host);
+    const came = hosts.filter((host) => !this.#present.includes(host));
+    this.#present = hosts;
+    for (const host of came) if (this.#gone.delete(host) || isArriving) this.#owed.add(host);
+    for (const host of this.#owed)
+      if (!hosts.includes(host)) {
+        this.#owed.delete(host);
+        this.#gone.add(host);
+      }
+    if (this.#owed.size === 0 || this.#timer !== undefined || this.#isAsking) return;
+    this.#retryMs = RETRY_MS;
+    this.#askSoon();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#owed.clear();
+  }
+
+  #askSoon(): void {
+    this.#timer = setTimeout(() => void this.#askAll(), this.#retryMs);
+    this.#timer.unref();
+    this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
+  }
+
+  async #askAll(): Promise<void> {
+    this.#timer = undefined;
+    this.#isAsking = true;
+    await Promise.all([...this.#owed].map((host) => this.#ask(host)));
+    this.#isAsking = false;
+    if (this.#owed.size > 0) this.#askSoon();
+  }
+
+  async #ask(host: string): Promise<void> {
+    const { records, log } = this.#parts;
+    try {
+      const held = [...records.store.all()];
+      for (let at = 0; at < held.length; at += FLOORS_ASKED_MAX)
+        await this.#compare(host, held.slice(at, at + FLOORS_ASKED_MAX));
+      this.#owed.delete(host);
+    } catch (error) {
+      log.debug("versions not compared", { host, reason: errorMessage(error) });
+    }
+  }
+
+  async #compare(host: string, held: readonly HeldRecord[]): Promise<void> {
+    const { custodian } = this.#parts;
+    const slotIds = held.map(({ slotId }) => slotId);
+    const floors = await custodian.floors.ask(host, slotIds);
+    for (const [i, one] of held.entries()) {
+      const floor = floors[i];
+      if (floor === undefined || floor.version === 0n) continue;
+      if (floor.version > one.record.version) await this.#update(host, one, floor);
+      else if (floor.version < one.record.version) await this.#tell(host, one);
+    }
+  }
+
+  /** The newer one if that host keeps it; else only the word that there was one. */
+  async #update(host: string, { record, slotId, from }: HeldRecord, floor: Floor): Promise<void> {
+    const { records, custodian, clock, log } = this.#parts;
+    await custodian.putInside(await custodian.askInside(host, record.key), host);
+    if (records.store.floorOf(slotId) >= floor.version) return;
+    log.info("a record kept here was out of date", { slot: slotId, host });
+    records.raiseFloors([toVersionFloor(slotId, floor, from, clock.monotonicMs())]);
+  }
+
+  async #tell(host: string, held: HeldRecord): Promise<void> {
+    const { custodian, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    if (held.deadlineMs > nowMs) await custodian.offer(host, [toItem(held, nowMs)]);
+  }
+}

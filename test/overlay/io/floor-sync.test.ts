@@ -1,0 +1,75 @@
+import { afterEach, describe, expect, it } from "vitest";
+import { encodeRecord, slotIdOf, type SignedRecord } from "../../../overlay/records/record.ts";
+import type { CopyPolicy } from "../../../overlay/types.ts";
+import { HOUR_MS, makeRecord } from "../records/fixture.ts";
+import { CLOCK, dial, stopAll, until } from "./loopback.ts";
+import { startHost, type SiteHost } from "./site.ts";
+
+afterEach(stopAll);
+
+async function put(host: SiteHost, record: SignedRecord): Promise<void> {
+  const item = { record: encodeRecord(record), remainingMs: HOUR_MS };
+  await host.custodian.put([item]);
+}
+
+function versionAt(host: SiteHost, record: SignedRecord): bigint {
+  const held = host.records.store.getSlot(slotIdOf(record));
+  return held === undefined || held.record.isRemoved ? 0n : held.record.version;
+}
+
+/** The two meet for the first time, as after one was off. */
+async function meet(a: SiteHost, b: SiteHost): Promise<void> {
+  await dial(a, b);
+  await until("met", () => a.siblings.has(b.id) && b.siblings.has(a.id));
+  for (const { mover } of [a, b]) mover.onChange();
+}
+
+describe.each<CopyPolicy>([
+  { type: "one" },
+  { type: "demand" },
+  { type: "copies", count: 1 },
+  { type: "copies", count: 2 },
+  { type: "all" },
+])("a holder that was off, policy %o", (policy) => {
+  it("does not bring back what was removed meanwhile", async () => {
+    const [off, stayed] = [await startHost("anna", "quay"), await startHost("bert", "quay")];
+    const old = makeRecord({ version: 1n, policy });
+    await put(off, old);
+    await put(stayed, makeRecord({ version: 2n, policy, isRemoved: true }));
+    await meet(off, stayed);
+    await until("gone", () => versionAt(off, old) === 0n);
+    for (const host of [off, stayed]) {
+      const { items } = await host.custodian.get(old.key);
+      expect(items.every(({ record }) => !Buffer.from(record).includes("10.0.0.7"))).toBe(true);
+    }
+  });
+
+  it("hears of what was replaced, and keeps what is its own", async () => {
+    const [off, stayed] = [await startHost("anna", "quay"), await startHost("bert", "quay")];
+    const old = makeRecord({ version: 1n, policy });
+    const same = makeRecord({ key: "same", policy });
+    await put(off, old);
+    for (const host of [off, stayed]) await put(host, same);
+    await put(stayed, makeRecord({ version: 3n, policy }));
+    await meet(off, stayed);
+    await until("newer", () => versionAt(off, old) === 3n);
+    expect(versionAt(off, same)).toBe(1n);
+  });
+});
+
+describe("a holder whose sibling knows a newer version that nobody keeps", () => {
+  it("drops its own, and refuses it from then on", async () => {
+    const [off, stayed] = [await startHost("anna", "quay"), await startHost("bert", "quay")];
+    const old = makeRecord({ version: 1n });
+    await put(off, old);
+    const nowMs = CLOCK.monotonicMs();
+    const floor = { slotId: slotIdOf(old), version: 5n, deadlineMs: nowMs, isRemoved: false };
+    stayed.records.raiseFloors([{ ...floor, keepUntilMs: nowMs + HOUR_MS, from: null }]);
+    await meet(off, stayed);
+    await until("gone", () => versionAt(off, old) === 0n);
+    const item = { record: encodeRecord(old), remainingMs: HOUR_MS };
+    expect(await off.custodian.putInside([item], stayed.id)).toMatchObject([
+      { result: 3, floor: 5n },
+    ]);
+  });
+});
