@@ -133,23 +133,9 @@ export class OverlayDirectory implements Directory {
     neighbours.tally.gets++;
     const search = this.#search(key);
     const known = routing.closestKnown(key, replicas).map((entry) => entry.subnetId);
-    const isDoubtful = (id: string): boolean => neighbours.isDoubtful(id);
-    const doubtful = new Set(known.filter(isDoubtful));
-    const asked = known.filter((id) => !doubtful.has(id));
-    if (!(await this.#askAll(asked, search, false))) {
-      // Nobody known has it: a lookup may know closer subnets.
-      const limit = AbortSignal.timeout(LOOKUP_TIMEOUT_MS);
-      const bounded = signal === undefined ? limit : AbortSignal.any([limit, signal]);
-      const closest = await routing.closest(key, replicas, bounded);
-      const others = closest.map((entry) => entry.subnetId).filter((id) => !asked.includes(id));
-      for (const id of others.filter(isDoubtful)) doubtful.add(id);
-      const isFound = await this.#askAll(
-        others.filter((id) => !doubtful.has(id)),
-        search,
-        false,
-      );
-      if (!isFound) await this.#askAll([...doubtful], search, false);
-    }
+    const asked = known.filter((id) => !neighbours.isDoubtful(id));
+    if (!(await this.#askAll(asked, search, false)))
+      await this.#askFurther(search, asked, known, signal);
     const { path } = search;
     if (path.length > 0 && path.every((step) => step.result === "failed"))
       throw new OverlayError(
@@ -158,6 +144,28 @@ export class OverlayDirectory implements Directory {
           `"causeway explain" tells more`,
       );
     return this.#resultOf(search);
+  }
+
+  /** Nobody known and sure has it: a lookup may know closer subnets; then whoever is left. */
+  async #askFurther(
+    search: Search,
+    asked: readonly string[],
+    known: readonly string[],
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    const { routing, replicas, neighbours, selfSubnet } = this.#parts;
+    const limit = AbortSignal.timeout(LOOKUP_TIMEOUT_MS);
+    const bounded = signal === undefined ? limit : AbortSignal.any([limit, signal]);
+    const closest = await routing.closest(search.key, replicas, bounded);
+    const others = closest.map(({ subnetId }) => subnetId).filter((id) => !asked.includes(id));
+    const sure = others.filter((id) => !neighbours.isDoubtful(id));
+    if (await this.#askAll(sure, search, false)) return;
+    // A host that has just joined talks to subnets that its table does not have yet.
+    const listed = new Set([selfSubnet, ...routing.entries().map(({ subnetId }) => subnetId)]);
+    const reached = neighbours.onePerSubnet().map(({ subnetId }) => subnetId);
+    const last = new Set([...known, ...others, ...reached.filter((id) => !listed.has(id))]);
+    for (const id of [...asked, ...sure]) last.delete(id);
+    await this.#askAll([...last], search, false);
   }
 
   /** A get without lookup and multicast: what the subnets known to be closest have in its place. */

@@ -25,7 +25,7 @@ const STAGGER_MS = 300;
 const DIAL_TIMEOUT_MS = 3_000;
 const QUARANTINE_MS = 20_000;
 /** Failures of a subnet's every host before it counts as dead, and the time they span at least. */
-const FAILURES_MAX = 2;
+const FAILURES_MAX = 3;
 const RETRY_MS = 2_500;
 const LOST_RETRY_MS = 4_000;
 const LOST_RETRY_MAX_MS = 60_000;

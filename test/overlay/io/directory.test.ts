@@ -51,6 +51,19 @@ describe("put and get", () => {
     }
   });
 
+  it("find what is kept by a subnet that the table does not have yet", async () => {
+    const [[anna], [cora]] = await Promise.all([
+      startSite("quay", ["anna"]),
+      startSite("pier", ["cora"]),
+    ]);
+    const key = keyOf("printer");
+    await cora!.directory.put(key, utf8("cora's"));
+    expect(await values(anna!, key)).toEqual([]);
+    await dial(anna!, cora!);
+    expect(anna!.routing.entries()).toEqual([]);
+    expect(await values(anna!, key)).toEqual(["cora's"]);
+  });
+
   it("keep one record of each publisher and slot, the newest", async () => {
     const [anna, , cora, dora] = await threeSites();
     const key = keyOf("printer");
