@@ -1,5 +1,6 @@
 /** All that is fuzzed. */
 import type { FuzzTarget } from "../engine/target.ts";
+import { BACKUP_TARGETS } from "./backup.ts";
 import { IDENTITY_TARGETS } from "./identity.ts";
 import { LINK_TARGETS } from "./link.ts";
 import { MESSAGE_TARGETS } from "./messages.ts";
@@ -15,5 +16,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...IDENTITY_TARGETS,
   ...RECORD_TARGETS,
   ...STATE_TARGETS,
+  ...BACKUP_TARGETS,
   ...SHELL_TARGETS,
 ];
