@@ -18,6 +18,7 @@ import type { ChannelTrust } from "./channel-trust.ts";
 import { ForeignVersions } from "./foreign-versions.ts";
 import type { Introduced } from "./introduction.ts";
 import { relayedAddress, toMultiaddr } from "./nodes.ts";
+import type { PeerLimits } from "./peer-limits.ts";
 import type { ChannelContext } from "./channel-context.ts";
 import { PEER_PROTOCOL, PeerChannel } from "./peer-channel.ts";
 
@@ -33,6 +34,7 @@ export interface PoolParts extends Omit<
   /** What this host says of itself, but for the nonce. */
   introduce(): Introduced;
   readonly trust: ChannelTrust;
+  readonly limits: PeerLimits;
   readonly log: Logger;
 }
 
@@ -55,7 +57,7 @@ export class ChannelPool {
   #isClosed = false;
 
   private constructor(node: Libp2p, parts: PoolParts, listener: PoolListener) {
-    const { introduce, trust, log, ...rest } = parts;
+    const { introduce, trust, limits, log, ...rest } = parts;
     this.#node = node;
     this.#log = log;
     this.#context = {
@@ -67,9 +69,17 @@ export class ChannelPool {
         nonce: new Uint8Array(randomBytes(NONCE_BYTES)),
         revocations: trust.digest(),
       }),
-      onCall: (channel, method, body) =>
-        trust.answer(channel, method, body) ?? rest.onCall(channel, method, body),
+      approve: (channel) => {
+        const isStranger = channel.greeting.membership === undefined;
+        if (isStranger) limits.checkStranger(ipOf(channel.connection));
+        rest.approve(channel);
+      },
+      onCall: async (channel, method, body) => {
+        limits.checkCall(channel.hostId, method, body);
+        return trust.answer(channel, method, body) ?? rest.onCall(channel, method, body);
+      },
       onNotice: (channel, method, body) => {
+        if (!limits.allowsNotice(channel.hostId, method)) return;
         if (!trust.hear(channel, method, body)) rest.onNotice(channel, method, body);
       },
       onOpen: (channel) => {
@@ -216,4 +226,8 @@ export class ChannelPool {
     this.#admissions.set(connection, admission);
     return admission;
   }
+}
+
+function ipOf({ remoteAddr }: Connection): string {
+  return remoteAddr.toString().split("/")[2] ?? "";
 }

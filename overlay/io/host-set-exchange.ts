@@ -10,7 +10,7 @@ import { fromMultiaddrText } from "../address.ts";
 import { fromBase32 } from "../../platform/base32.ts";
 import { HostSetPullCodec, HostSetsCodec, SignedCodec, type Signed } from "../schema/messages.ts";
 import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
-import type { SubnetBook } from "../subnet/subnet-book.ts";
+import { mayTell, type SubnetBook } from "../subnet/subnet-book.ts";
 import type { ChannelTrust } from "./channel-trust.ts";
 import type { HostSetKeeper } from "./host-set-keeper.ts";
 import { CALL, NOTICE } from "./methods.ts";
@@ -52,7 +52,7 @@ export class HostSetExchange {
     this.#spread(set, undefined);
   }
 
-  /** A set of whatever subnet, from whomever. */
+  /** A set of its own subnet or of ours, from anybody; of any other, from a sibling. */
   hear(signed: Signed, from: PeerChannel): void {
     const { overlayId, clock, log, subnetId, keeper, book, neighbours, trust } = this.#parts;
     let set: HostSet;
@@ -61,6 +61,10 @@ export class HostSetExchange {
     } catch (error) {
       log.warn("host set refused", { from: from.hostId, reason: errorMessage(error) });
       return;
+    }
+    if (!mayTell(set, from.subnetId, subnetId)) {
+      const reason = "it is of a subnet that is neither the sender's nor ours";
+      return log.warn("host set refused", { from: from.hostId, reason });
     }
     if (set.subnetId === subnetId) {
       if (!keeper.hearSet(set)) return;

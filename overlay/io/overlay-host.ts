@@ -33,6 +33,7 @@ import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import { Outreach } from "./outreach.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { PeerLimits } from "./peer-limits.ts";
 import { RestoredRecords } from "./restored-records.ts";
 import { SubnetSession } from "./session.ts";
 import type { StateDirectory } from "./state.ts";
@@ -68,6 +69,7 @@ export class OverlayHost {
   readonly #token: HeldToken | undefined;
   readonly trust: Trust;
   readonly restored: RestoredRecords;
+  readonly limits: PeerLimits;
   readonly #keeper: StateKeeper;
   readonly #where: Whereabouts;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -103,6 +105,7 @@ export class OverlayHost {
     const { state, level, records, token } = opened;
     this.options = options;
     this.parts = parts;
+    this.limits = new PeerLimits(parts.clock, parts.log);
     this.records = records;
     this.hostKey = state.hostKey;
     this.members = new MemberState(state, options.isOpen, parts.clock, parts.log);
@@ -201,6 +204,7 @@ export class OverlayHost {
         introduce: () => this.#introduce(),
         subnetKey: () => this.session?.key,
         trust: this.trust,
+        limits: this.limits,
         approve: (channel) => approveHost(channel),
         onCall: async (channel, method, body) =>
           method === CALL.reverse
@@ -348,6 +352,7 @@ export class OverlayHost {
       replicas: options.replicas,
       allowsWan: options.allowsWan,
       trust: this.trust,
+      limits: this.limits,
       clock: parts.clock,
       random: parts.random,
       log: parts.log,

@@ -387,5 +387,6 @@ function declareMetrics(overlay: Overlay, host: OverlayHost): void {
     () => host.session?.neighbours.channels().length ?? 0,
   );
   declareCallMetrics(metrics, () => host.session?.neighbours.tally);
+  gauge("peer_questions_refused", "Asked too often since start", () => host.limits.refused);
   gauge("multicast_packets_sent", "Multicast packets sent", () => host.link.stats().packetsSent);
 }

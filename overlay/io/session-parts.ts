@@ -9,6 +9,7 @@ import type { HostSet, RelayAt } from "../subnet/host-set.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import type { ChannelTrust } from "./channel-trust.ts";
 import type { NodeReach } from "./nodes.ts";
+import type { PeerLimits } from "./peer-limits.ts";
 
 export interface SessionParts {
   readonly subnetKey: KeyPair;
@@ -24,6 +25,7 @@ export interface SessionParts {
   readonly replicas: number;
   readonly allowsWan: boolean;
   readonly trust: ChannelTrust;
+  readonly limits: PeerLimits;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

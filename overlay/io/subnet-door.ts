@@ -40,6 +40,7 @@ export async function openSubnetNode(
       subnetKey: () => parts.subnetKey,
       introduce: () => door.session?.introduce() ?? introduceMember(parts),
       trust: parts.trust,
+      limits: parts.limits,
       approve: (channel) => approveNeighbour(channel, parts.subnetKey.publicKey, parts.trust),
       onCall: async (channel, method, body) => (await ready).onNeighbourCall(channel, method, body),
       onNotice: (channel, method, body) => door.session?.onNeighbourNotice(channel, method, body),

@@ -15,12 +15,12 @@ export class TokenBucket {
     this.#tokens = rate.burst;
   }
 
-  /** Takes one token; `false` when there is none. */
-  take(nowMs: number): boolean {
+  /** Takes one token, or several; `false` when there are not as many. */
+  take(nowMs: number, tokens = 1): boolean {
     this.#fill(nowMs);
     // A wake-up computed by `readyAtMs` must not miss its token by a rounding error.
-    if (this.#tokens < 1 - 1e-6) return false;
-    this.#tokens = Math.max(0, this.#tokens - 1);
+    if (this.#tokens < tokens - 1e-6) return false;
+    this.#tokens = Math.max(0, this.#tokens - tokens);
     return true;
   }
 

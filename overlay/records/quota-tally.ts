@@ -124,11 +124,14 @@ export class QuotaTally {
       if (this.#of(subnetName(from)) + bytes > limits.subnetBytesMax) return "subnet";
       if (this.#of(hostName(by)) + bytes > limits.subnetBytesMax) return "host";
     }
-    if (by === "") return undefined;
-    const brought = this.#of(keyAndHostName(keyHex, by, isVouched));
-    if (isVouched)
-      return brought >= limits.recordsPerKeyAndVoucherMax ? "key-and-voucher" : undefined;
-    return brought >= limits.recordsPerKeyAndHostMax ? "key-and-host" : undefined;
+    if (this.#isHostOverKey(share)) return isVouched ? "key-and-voucher" : "key-and-host";
+    return undefined;
+  }
+
+  #isHostOverKey({ keyHex, by, isVouched }: QuotaShare): boolean {
+    const { recordsPerKeyAndVoucherMax, recordsPerKeyAndHostMax } = this.#limits;
+    const max = isVouched ? recordsPerKeyAndVoucherMax : recordsPerKeyAndHostMax;
+    return by !== "" && this.#of(keyAndHostName(keyHex, by, isVouched)) >= max;
   }
 
   #count(share: QuotaShare, sign: 1 | -1): void {

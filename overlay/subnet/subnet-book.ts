@@ -10,6 +10,11 @@ import { isLeap, mayLeapTo, type HostSet, type SetHost } from "./host-set.ts";
 
 /** Subnets remembered at most; the longest unheard makes room. */
 export const SUBNETS_KNOWN_MAX = 4096;
+/**
+ * Subnets that one host may stand for at a time. It is in one, and remembered in those it was
+ * carried from until their statements run out; more of them are made up.
+ */
+export const SUBNETS_PER_HOST_MAX = 4;
 /** A statement counts no longer than this, whatever it says. */
 export const GOOD_FOR_MAX_MS = 3_600_000;
 
@@ -35,6 +40,9 @@ export class SubnetBook {
   /**
    * Takes a verified set in; false when it is no news.
    *
+   * A member can sign for itself alone, in as many subnets as it likes: a set whose every host
+   * stands for several already takes the place of the one of those heard of longest ago.
+   *
    * A version that leaps is refused while the known set holds: a host that was off for long has
    * an old one, which runs out.
    */
@@ -44,9 +52,26 @@ export class SubnetBook {
     if (known !== undefined && version <= known.version) return false;
     if (known !== undefined && isLeap(known.version, version))
       if (this.#sets.has(subnetId) || !mayLeapTo(version)) return false;
+    if (!this.#makeRoom(set)) return false;
     for (const host of set.hosts) this.#ends.set(host, this.#endOf(host, known, nowMs));
     this.forget(subnetId);
     putLast(this.#sets, set);
+    return true;
+  }
+
+  /** Whether the hosts of a set may stand for one more; lets one go that rests on them alone. */
+  #makeRoom(set: HostSet): boolean {
+    if (set.hosts.length === 0) return true;
+    const counts = new Map(set.hosts.map(({ id }) => [id, 0]));
+    let oldest: string | undefined;
+    for (const { subnetId, hosts } of this.#sets.values()) {
+      if (subnetId === set.subnetId || hosts.length === 0) continue;
+      for (const { id } of hosts) if (counts.has(id)) counts.set(id, counts.get(id)! + 1);
+      if (hosts.every(({ id }) => counts.has(id))) oldest ??= subnetId;
+    }
+    if ([...counts.values()].some((count) => count < SUBNETS_PER_HOST_MAX)) return true;
+    if (oldest === undefined) return false;
+    this.#sets.delete(oldest);
     return true;
   }
 
@@ -91,6 +116,14 @@ export class SubnetBook {
     this.#sets.delete(subnetId);
     this.#expired.delete(subnetId);
   }
+}
+
+/**
+ * Whether a host has that set to tell: its own subnet's, ours as it knows it, or, as a sibling,
+ * any that it heard.
+ */
+export function mayTell({ subnetId }: HostSet, sender: string, own: string): boolean {
+  return subnetId === sender || subnetId === own || sender === own;
 }
 
 function putLast(sets: Map<string, HostSet>, set: HostSet): void {

@@ -255,8 +255,8 @@ describe.skipIf(LAB_MISSING !== undefined)("an adversary", () => {
       attack: "replayed-record",
       from: NEIGHBOUR,
       patches: [
-        off("overlay/records/record-store.ts", "if (compareRecords(offered.record, record) <= 0)"),
-        off("overlay/records/record-store.ts", "if (record.version < floor.version || isBehind)"),
+        off("overlay/records/refusal.ts", "if (compareRecords(offered.record, record) <= 0)"),
+        off("overlay/records/refusal.ts", "if (record.version < floor.version || isBehind)"),
       ],
       aim: async () => {
         const key = `mortal ${++made}`;
@@ -277,6 +277,7 @@ describe.skipIf(LAB_MISSING !== undefined)("an adversary", () => {
           "overlay/records/quota-tally.ts",
           "if (this.#of(keyAndSubnetName(keyHex, from)) >= limits.recordsPerKeyAndSubnetMax)",
         ),
+        off("overlay/records/quota-tally.ts", "if (this.#isHostOverKey(share))"),
       ],
       aim: async () => ({ key: hash("sha256", `popular ${++made}`) }),
       hasWon: async () => !(await isTaken(`popular ${made}`)),

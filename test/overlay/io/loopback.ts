@@ -8,6 +8,7 @@ import { WIRE_VERSION, WIRE_VERSION_MIN } from "../../../overlay/identity/hello.
 import { ChannelPool, type PoolParts } from "../../../overlay/io/channel-pool.ts";
 import { NO_TRUST } from "../../../overlay/io/channel-trust.ts";
 import { createHostNode, listeningPort } from "../../../overlay/io/nodes.ts";
+import { PeerLimits } from "../../../overlay/io/peer-limits.ts";
 import type { PeerChannel } from "../../../overlay/io/peer-channel.ts";
 import type { Hello } from "../../../overlay/schema/messages.ts";
 import { membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
@@ -94,6 +95,7 @@ export async function startPeer(
       introduce: () => helloOf(name, hello),
       subnetKey: () => undefined,
       trust: NO_TRUST,
+      limits: new PeerLimits(CLOCK, SILENT),
       approve: () => {},
       onCall: async (_peer, _method, body) => body,
       onNotice: (_peer, method) => notices.push(method),

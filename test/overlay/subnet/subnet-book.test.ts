@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import {
   GOOD_FOR_MAX_MS,
   SUBNETS_KNOWN_MAX,
+  SUBNETS_PER_HOST_MAX,
   SubnetBook,
+  mayTell,
 } from "../../../overlay/subnet/subnet-book.ts";
 import type { HostSet } from "../../../overlay/subnet/host-set.ts";
 import { setHostOf } from "./statements.ts";
@@ -52,6 +54,29 @@ describe("SubnetBook", () => {
     expect(book.get("s0")).toBeDefined();
     book.forget("new");
     expect(book.get("new")).toBeUndefined();
+  });
+
+  it("lets no member fill it with subnets that it made up", () => {
+    const book = new SubnetBook();
+    const [anna, bert, mallory] = [setHostOf("anna"), setHostOf("bert"), setHostOf("mallory")];
+    book.consider({ ...setOf("honest", 1n), hosts: [anna, bert] }, 0);
+    book.consider({ ...setOf("shared", 1n), hosts: [anna, mallory] }, 0);
+    for (let i = 0; i < 3 * SUBNETS_KNOWN_MAX; i++)
+      book.consider({ ...setOf(`made up ${i}`, 1n), hosts: [mallory] }, i);
+    expect(book.all().length).toBeLessThanOrEqual(2 + SUBNETS_PER_HOST_MAX);
+    expect(book.get("honest")?.hosts).toEqual([anna, bert]);
+    expect(book.get("shared")?.hosts).toEqual([anna, mallory]);
+    expect(book.get(`made up ${3 * SUBNETS_KNOWN_MAX - 1}`)).toBeDefined();
+  });
+
+  it("follows a laptop that is carried through many subnets", () => {
+    const book = new SubnetBook();
+    const [host, laptop] = [setHostOf("anna"), setHostOf("laptop")];
+    for (let i = 0; i < 20; i++) {
+      expect(book.consider({ ...setOf(`site ${i}`, 1n), hosts: [laptop] }, i)).toBe(true);
+      expect(book.get(`site ${i}`)?.hosts).toEqual([laptop]);
+    }
+    expect(book.consider({ ...setOf("home", 1n), hosts: [host, laptop] }, 30)).toBe(true);
   });
 
   it("lets go of a host once its statement has run out, counted from its receipt", () => {
@@ -118,5 +143,16 @@ describe("SubnetBook", () => {
     expect(book.consider({ ...later, version: counter(2n ** 33n) }, 600_000)).toBe(false);
     expect(book.consider(later, 600_000)).toBe(true);
     expect(book.get("a")?.hosts).toHaveLength(1);
+  });
+});
+
+describe("a host", () => {
+  it("tells of its own subnet and of ours, and of others if it is a sibling", () => {
+    const set = setOf("a", 1n);
+    expect(mayTell(set, "a", "ours")).toBe(true);
+    expect(mayTell(set, "b", "a")).toBe(true);
+    expect(mayTell(set, "ours", "ours")).toBe(true);
+    expect(mayTell(set, "b", "ours")).toBe(false);
+    expect(mayTell(set, "", "ours")).toBe(false);
   });
 });
