@@ -8,10 +8,9 @@ import type { Libp2p } from "@libp2p/interface";
 import { isEqualBytes } from "../../platform/bytes.ts";
 import { OverlayError } from "../errors.ts";
 import { fromBase32 } from "../../platform/base32.ts";
-import { WIRE_VERSION, WIRE_VERSION_MIN } from "../identity/hello.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import type { HeldToken } from "../identity/token.ts";
-import { hostTagOf, overlayTagOf, subnetTagOf } from "../identity/tags.ts";
+import { subnetTagOf } from "../identity/tags.ts";
 import type { LinkPeer } from "../link/types.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
 import type { JoinedVia } from "../types.ts";
@@ -33,6 +32,7 @@ import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import { Outreach } from "./outreach.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { ownAnnouncement } from "./own-announcement.ts";
 import { PeerLimits } from "./peer-limits.ts";
 import { RestoredRecords } from "./restored-records.ts";
 import { SubnetSession } from "./session.ts";
@@ -48,6 +48,8 @@ const CONFIRM_EVERY_MS = 60_000;
 const EXPIRE_EVERY_MS = 1_000;
 const MARK_TIME_EVERY_MS = 60_000;
 const AFTER_SIBLINGS_MS = 200;
+
+type Opened = OpenedState & { readonly ear: LinkEar };
 
 export class OverlayHost {
   readonly options: OverlayOptions;
@@ -85,7 +87,7 @@ export class OverlayHost {
   static async start(
     options: OverlayOptions,
     parts: OverlayParts,
-    opened: OpenedState & { readonly ear: LinkEar },
+    opened: Opened,
   ): Promise<OverlayHost> {
     const host = new OverlayHost(options, parts, opened);
     try {
@@ -97,11 +99,7 @@ export class OverlayHost {
     return host;
   }
 
-  private constructor(
-    options: OverlayOptions,
-    parts: OverlayParts,
-    opened: OpenedState & { readonly ear: LinkEar },
-  ) {
+  private constructor(options: OverlayOptions, parts: OverlayParts, opened: Opened) {
     const { state, level, records, token } = opened;
     this.options = options;
     this.parts = parts;
@@ -287,20 +285,7 @@ export class OverlayHost {
   }
 
   #announce(): void {
-    const { overlay } = this.members;
-    const { session } = this;
-    if (overlay === null || session === undefined) return this.link.announce(null);
-    this.link.announce({
-      hostTag: hostTagOf(this.hostKey.id),
-      wireMin: WIRE_VERSION_MIN,
-      wireMax: WIRE_VERSION,
-      subnetPort: this.ports.subnet,
-      hostPort: this.ports.host,
-      overlayTag: overlayTagOf(overlay.id),
-      subnetTag: subnetTagOf(fromBase32(session.subnetId)),
-      stampMs: Number(session.claim.stampMs),
-      generation: session.claim.generation,
-    });
+    this.link.announce(ownAnnouncement(this));
   }
 
   #confirmSiblings(): void {
