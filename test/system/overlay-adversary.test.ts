@@ -313,6 +313,8 @@ describe.skipIf(LAB_MISSING !== undefined)("an adversary", () => {
     expect(await hasWon(bed, done, first), JSON.stringify(done)).toBe(true);
 
     await restart();
+    const knowsAll = async (): Promise<boolean> => (await viewOf(bed)).subnets.length === 2;
+    await bed.need("the victim's table is whole", knowsAll, 60_000);
     const before = await viewOf(bed);
     const second = await aim(bed);
     const said = await attack(name, from, second);
@@ -328,7 +330,14 @@ function off(file: string, from: string, to = "if (false)"): Patch {
 }
 
 /** What must be the same after an attack that failed. */
-async function viewOf(bed: Bed): Promise<unknown> {
+interface View {
+  readonly subnet: string | null;
+  readonly hosts: readonly string[];
+  readonly isLocked: boolean;
+  readonly subnets: readonly string[];
+}
+
+async function viewOf(bed: Bed): Promise<View> {
   const { subnet, overlay, routing } = await bed.status(VICTIM);
   return {
     subnet: subnet.id,
