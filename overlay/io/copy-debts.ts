@@ -23,6 +23,15 @@ export class CopyDebts {
     this.#debts.set(taker, debt);
   }
 
+  /** As `add`, for what the taker has just failed to take: it waits as after an attempt. */
+  addFailed(taker: string, slotId: string, nowMs: number): void {
+    if (this.#debts.has(taker)) this.#debts.get(taker)!.slots.add(slotId);
+    else {
+      this.add(taker, slotId);
+      this.postpone(taker, nowMs);
+    }
+  }
+
   /** Whose time has come, with the slots owed to each. */
   due(nowMs: number): (readonly [taker: string, slotIds: readonly string[]])[] {
     return [...this.#debts]

@@ -10,7 +10,7 @@ import { OverlayError } from "../errors.ts";
 import { copiesWanted, QueryMeter } from "../records/copy-policy.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
 import { placeCopies } from "../records/placement.ts";
-import { decodeRecord, verifyRecord } from "../records/record.ts";
+import { decodeRecord, slotIdOf, verifyRecord } from "../records/record.ts";
 import type { Origin } from "../records/quota-tally.ts";
 import { placeInSubnet } from "../records/subnet-placement.ts";
 import { checkVersionTaken } from "../records/version-rules.ts";
@@ -24,6 +24,7 @@ import {
 } from "../schema/messages.ts";
 import type { Answer, ResolvedBy } from "./answer.ts";
 import { FloorDesk } from "./floor-desk.ts";
+import { Consolidation } from "./consolidation.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
 import { MissedKeys } from "./missed-keys.ts";
 import { isKept, isSettled, outcome, toOutcome } from "./put-outcome.ts";
@@ -56,10 +57,13 @@ export interface CustodianParts {
   hosts(): readonly string[];
   /** Asks the link who holds a key; host ids. */
   askLink(key: Uint8Array): Promise<readonly string[]>;
+  /** A host of the subnet did not take its copy, which this host has: it is to get it later. */
+  owe(host: string, slotId: string): void;
 }
 
 export class Custodian {
   readonly floors: FloorDesk;
+  readonly consolidation: Consolidation;
   readonly #parts: CustodianParts;
   readonly #misses = new MissedKeys();
   readonly #queries = new QueryMeter();
@@ -69,6 +73,16 @@ export class Custodian {
   constructor(parts: CustodianParts) {
     this.#parts = parts;
     this.floors = new FloorDesk(parts);
+    this.consolidation = new Consolidation({
+      ...parts,
+      itemsAt: async (host, key) => {
+        const ask = (after: string) => this.#askSibling(host, key, "multicast", after);
+        return readPages(await ask(""), ask);
+      },
+      ownItems: (key) => this.getInside(key),
+      store: (item, host) => this.#store(item, originOfCopy(item, host), false),
+      send: (host, items) => this.offer(host, items),
+    });
   }
 
   /**
@@ -122,8 +136,11 @@ export class Custodian {
     const { clock, siblings } = this.#parts;
     const keyHex = toHex(key);
     this.#queries.note(keyHex, clock.monotonicMs());
+    if (siblings.channels().length === 0) return this.answerInside(key, after);
+    const knows = this.#knowledgeOf(keyHex);
+    if (knows === "what-came" && !isQuick) await this.consolidation.beforeAnswer(key);
     const local = this.answerInside(key, after);
-    if (this.#isComplete(keyHex) || siblings.channels().length === 0) return local;
+    if (knows !== "nothing") return local;
     const found =
       (await this.#askPlaces(key, after)) ??
       (isQuick ? undefined : await this.#search(key, keyHex, local, after));
@@ -225,39 +242,23 @@ export class Custodian {
     const stale = verdicts.find(({ result }) => result === PUT_RESULT.stale);
     if (stale !== undefined) return { ...stale, copies: 0 }; // nobody is to make up for that
     let copies = verdicts.filter(isKept).length + (own === undefined ? 0 : 1);
-    if (copies < placed.length) copies += await this.#makeUp(item, origin, placed, copies, own);
+    if (copies < placed.length) {
+      copies += await this.#makeUp(item, origin, placed, copies, own);
+      for (const [i, host] of others.entries())
+        if (offered[i]?.every(isKept) !== true) this.#parts.owe(host, slotIdOf(record));
+    }
     if (copies === 0) {
       log.warn("no host of the subnet stored a record", { key: toHex(record.key) });
       return outcome(PUT_RESULT.storage, { message: "no host of the subnet could store it" });
     }
     const isNewHere = own?.result === PUT_RESULT.stored;
-    if (isNewHere && placeInSubnet(record, live) === null) void this.#consolidate(record.key, item);
+    if (isNewHere && placeInSubnet(record, live) === null) void this.consolidation.now(record.key);
     // A host without a copy of its own still tells whoever watches through it, and so does the
     // publisher's own host, which had the record before it was spread.
     const isOwnPut = origin.from === null && own?.result === PUT_RESULT.duplicate;
     if (own === undefined || isOwnPut)
       this.#parts.watches.publish(record.key, [withoutOrigin(item)], true);
     return { ...(own ?? outcome(PUT_RESULT.stored)), copies };
-  }
-
-  /**
-   * A record that stays where it came to may have met an older version, or other records of its
-   * key, at another host: both hosts get what the other has.
-   */
-  async #consolidate(key: Uint8Array, item: RecordItem): Promise<void> {
-    const { siblings, askLink, self, log } = this.#parts;
-    if (siblings.channels().length === 0) return;
-    try {
-      const holders = (await askLink(key)).filter((host) => host !== self);
-      const ask = (host: string, after: string) => this.#askSibling(host, key, "multicast", after);
-      for (const host of holders) {
-        const others = await readPages(await ask(host, ""), (after) => ask(host, after));
-        for (const other of others) await this.#store(other, originOfCopy(other, host), false);
-      }
-      await this.copyTo(holders, [item]);
-    } catch (error) {
-      log.debug("not consolidated", { reason: errorMessage(error) });
-    }
   }
 
   /** Hosts that should have stored a record did not: the next in order do, at last this one. */
@@ -276,8 +277,8 @@ export class Custodian {
       if (placed.includes(host) || host === self) continue;
       made += (await this.copyTo([host], [item])).length;
     }
-    if (copies + made > 0 || own !== undefined) return made;
-    return isKept(await this.#store(item, origin, true)) ? 1 : 0;
+    if (copies + made >= placed.length || own !== undefined) return made;
+    return made + (isKept(await this.#store(item, origin, true)) ? 1 : 0);
   }
 
   async #store(item: RecordItem, origin: Origin, isEntry: boolean): Promise<PutOutcome> {
@@ -360,17 +361,15 @@ export class Custodian {
   }
 
   /**
-   * Whether this host has all that the subnet has of a key: it is one of the key's places, or the
-   * host that such records come to. What it merely published itself, or keeps until it is moved,
-   * tells nothing of others.
+   * What this host knows of a key: all, as one of its places; what came to hosts like it, which tell
+   * each other; or nothing. What it merely published, or keeps until it is moved, tells nothing.
    */
-  #isComplete(keyHex: string): boolean {
+  #knowledgeOf(keyHex: string): "all" | "what-came" | "nothing" {
     const { records, clock, self, hosts } = this.#parts;
     const held = records.store.getWithTombstones(keyHex, clock.monotonicMs());
-    return held.some(({ record }) => {
-      const place = placeInSubnet(record, hosts());
-      return place === null || place.includes(self);
-    });
+    const places = held.map(({ record }) => placeInSubnet(record, hosts()));
+    if (places.includes(null)) return "what-came";
+    return places.some((place) => place?.includes(self)) ? "all" : "nothing";
   }
 }
 

@@ -44,8 +44,9 @@ import type { Custodian } from "./custodian.ts";
 import { FreshRecords } from "./fresh-records.ts";
 import { CALL, PUT_RESULT } from "./methods.ts";
 import type { Neighbours } from "./neighbours.ts";
-import { isKept } from "./put-outcome.ts";
+import { isKept, isSettled } from "./put-outcome.ts";
 import { readPages } from "./record-page.ts";
+import type { RecordMover } from "./record-mover.ts";
 import type { WatchFeed } from "./watch-feed.ts";
 import type { Watcher } from "./watcher.ts";
 
@@ -74,6 +75,8 @@ export interface DirectoryParts {
   readonly hostKey: KeyPair;
   readonly selfSubnet: string;
   readonly replicas: number;
+  /** Sees to it that what a subnet did not take comes to it later. */
+  readonly mover: Pick<RecordMover, "oweSubnet">;
 }
 
 type Publication = Omit<RecordFields, "publisher" | "version" | "issuedAtMs" | "delegation">;
@@ -218,7 +221,7 @@ export class OverlayDirectory implements Directory {
   async #send(
     record: SignedRecord,
   ): Promise<{ storedOn: string[]; floor: bigint; problems: PutOutcome[] }> {
-    const { records, clock, routing, replicas, selfSubnet } = this.#parts;
+    const { records, clock, routing, replicas, selfSubnet, mover } = this.#parts;
     const nowMs = clock.monotonicMs();
     const remaining = record.lifetimeMs;
     const offer = { record, remainingMs: remaining, from: null, isOwned: true };
@@ -239,6 +242,8 @@ export class OverlayDirectory implements Directory {
       send(selfSubnet);
       outcomes = await settled(sent);
     }
+    for (const [subnetId, one] of outcomes)
+      if (!isSettled(one)) mover.oweSubnet(subnetId, slotIdOf(record));
     const storedOn = outcomes.filter(([, one]) => isKept(one)).map(([subnetId]) => subnetId);
     const problems = outcomes.map(([, one]) => one).filter((one) => !isKept(one));
     const floor = problems.reduce((most, one) => (one.floor > most ? one.floor : most), 0n);

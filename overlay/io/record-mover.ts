@@ -76,6 +76,8 @@ export class RecordMover {
   #placedHosts: readonly string[];
   /** Closest subnets of each slot when it was last looked at. */
   readonly #closest = new Map<string, readonly string[]>();
+  /** Subnets in the table then; `undefined` before the first time. */
+  #placedSubnets: readonly string[] | undefined;
   /** Siblings by host id, and other subnets. */
   readonly #inside: Way;
   readonly #outside: Way;
@@ -117,6 +119,16 @@ export class RecordMover {
       this.#timer = undefined;
       this.#queue(() => this.#settle());
     }, delayMs);
+  }
+
+  /** A sibling did not take its copy of what this host has; it is tried again, later and later. */
+  oweHost(host: string, slotId: string): void {
+    this.#owe(this.#inside, host, slotId);
+  }
+
+  /** As `oweHost`, for another subnet. */
+  oweSubnet(subnetId: string, slotId: string): void {
+    this.#owe(this.#outside, subnetId, slotId);
   }
 
   /**
@@ -170,6 +182,8 @@ export class RecordMover {
     const before = this.#placedHosts;
     const after = this.#parts.hosts();
     this.#placedHosts = after;
+    if (after.some((host) => !before.includes(host)))
+      this.#parts.custodian.consolidation.onHostsJoined();
     for (const held of this.#live())
       for (const host of planMove(held.record, before, after, this.#parts.selfHost).copyTo)
         this.#inside.debts.add(host, held.slotId);
@@ -179,9 +193,13 @@ export class RecordMover {
 
   /** What has new closest subnets is owed to them, if this host is the one to see to it. */
   #noteClosest(): void {
-    const { hosts, selfHost } = this.#parts;
+    const { hosts, selfHost, routing } = this.#parts;
     const live = hosts();
     const seen = new Set<string>();
+    const before = this.#placedSubnets;
+    const after = routing.entries().map(({ subnetId }) => subnetId);
+    this.#placedSubnets = after;
+    const isSameTable = before === undefined || isSameSet(before, after);
     for (const held of this.#live()) {
       seen.add(held.slotId);
       const closest = this.#closestOthers(held);
@@ -190,9 +208,9 @@ export class RecordMover {
       const place = placeInSubnet(held.record, live);
       const isActing = held.isOwned || place === null || place[0] === selfHost;
       if (!isActing) continue;
-      // A record never looked at before came with its put, which reached its closest subnets;
-      // one that this host owns is its own to see to.
-      const reached = known ?? (held.isOwned ? [] : closest);
+      // A record never looked at before came with its put, which reached the closest subnets of
+      // that time; one that this host owns is its own to see to.
+      const reached = known ?? (held.isOwned || !isSameTable ? [] : closest);
       for (const subnetId of closest)
         if (!reached.includes(subnetId)) this.#outside.debts.add(subnetId, held.slotId);
     }
@@ -207,6 +225,16 @@ export class RecordMover {
       way.debts.due(nowMs).map(([taker, slotIds]) => this.#payTo(way, taker, slotIds)),
     );
     await Promise.all(paying);
+    this.#comeBack();
+  }
+
+  #owe(way: Way, taker: string, slotId: string): void {
+    way.debts.addFailed(taker, slotId, this.#parts.clock.monotonicMs());
+    this.#comeBack();
+  }
+
+  #comeBack(): void {
+    const { clock } = this.#parts;
     const nextAtMs = Math.min(this.#inside.debts.nextAtMs, this.#outside.debts.nextAtMs);
     clearTimeout(this.#retryTimer);
     if (nextAtMs === Infinity || this.#isStopped) return;
@@ -352,6 +380,10 @@ function listOf<T>(lists: Map<string, T[]>, name: string): T[] {
   const list = lists.get(name) ?? [];
   lists.set(name, list);
   return list;
+}
+
+function isSameSet(some: readonly string[], others: readonly string[]): boolean {
+  return some.length === others.length && some.every((one) => others.includes(one));
 }
 
 function isTaken(verdict: PutOutcome | undefined): boolean {

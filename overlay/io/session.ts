@@ -136,13 +136,14 @@ export class SubnetSession {
       self: hostKey.id,
       hosts,
       askLink: (key) => this.#askLink(key),
+      owe: (host, slotId) => this.mover.oweHost(host, slotId),
     });
     const { custodian, neighbours } = this;
     const shared = { records, custodian, neighbours, routing, clock, log, replicas };
-    const self = { selfHost: hostKey.id, selfSubnet: subnetId };
-    this.mover = new RecordMover({ ...shared, ...self, random, hosts });
+    const self = { selfHost: hostKey.id, selfSubnet: subnetId, hostKey };
+    const mover = (this.mover = new RecordMover({ ...shared, ...self, random, hosts }));
     this.#watcher = new Watcher({ ...shared, ...self, desk: this.#watches });
-    this.directory = new OverlayDirectory({ ...shared, ...self, watcher: this.#watcher, hostKey });
+    this.directory = new OverlayDirectory({ ...shared, ...self, watcher: this.#watcher, mover });
   }
 
   /** The subnet's key, which goes to hosts of its link only. */

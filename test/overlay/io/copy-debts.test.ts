@@ -29,6 +29,14 @@ describe("CopyDebts", () => {
     expect(debts.due(0)).toEqual([["pier", ["a", "b"]]]);
   });
 
+  it("wait for their time where the taker has just failed, however many come", () => {
+    const debts = new CopyDebts();
+    debts.addFailed("pier", "a", 1_000);
+    debts.addFailed("pier", "b", 2_500);
+    expect([debts.due(2_999), debts.nextAtMs]).toEqual([[], 3_000]);
+    expect(debts.due(3_000)).toEqual([["pier", ["a", "b"]]]);
+  });
+
   it("are forgotten with their pauses once settled", () => {
     const debts = new CopyDebts();
     debts.add("pier", "a");

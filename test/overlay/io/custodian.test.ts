@@ -147,6 +147,29 @@ describe("when hosts fail", () => {
     expect(holders(site, record.key)).toEqual([]);
   });
 
+  it("the host that took it in keeps the copy that one of its places did not take", async () => {
+    const site = await startSite("quay", ["anna", "bert", "cora"]);
+    const record = makeRecord({ policy });
+    const [first, second, third] = byPlace(site, record.key);
+    second!.breakDisk();
+    expect(await put(third!, record)).toMatchObject({ result: PUT_RESULT.stored, copies: 2 });
+    expect(holders(site, record.key)).toEqual([first!.id, third!.id].toSorted());
+  });
+
+  it("a copy that was not taken comes later, though no host came or went", async () => {
+    const site = await startSite("quay", ["anna", "bert"]);
+    const old = makeRecord({ policy });
+    const record = makeRecord({ policy, version: 2n });
+    await put(site[0]!, old);
+    site[1]!.breakDisk();
+    expect(await put(site[0]!, record)).toMatchObject({ copies: 1 });
+    site[1]!.mendDisk();
+    await until("copied", () => {
+      const [item] = site[1]!.custodian.getInside(record.key);
+      return Buffer.compare(item!.record, encodeRecord(record)) === 0;
+    });
+  });
+
   it("a host that died while it was asked is made up for", async () => {
     const site = await startSite("quay", NAMES);
     const record = makeRecord({ policy });
@@ -227,6 +250,29 @@ describe("a get is answered for the whole subnet", () => {
     });
     expect(fourth!.asked()).toBe(1);
     expect(first!.custodian.holds(record.key)).toBe(false);
+  });
+
+  it("with what another host was told meanwhile, and each side gets what it lacks", async () => {
+    const site = await startSite("quay", ["anna", "bert"]);
+    const policy: CopyPolicy = { type: "one" };
+    const [old, newer] = [1n, 2n].map((version) => makeRecord({ policy, version }));
+    const other = makeRecord({ policy, publisher: "bert" });
+    // As after anna was away: nothing that she missed has been told to her.
+    await site[0]!.custodian.putInside([itemOf(old!), itemOf(other)], site[1]!.id);
+    await site[1]!.custodian.putInside([itemOf(newer!)], site[0]!.id);
+    const bytes = (items: readonly RecordItem[]): string[] =>
+      items.map(({ record }) => Buffer.from(record).toString("hex")).toSorted();
+    const both = bytes([itemOf(newer!), itemOf(other)]);
+    expect(bytes((await site[0]!.custodian.get(old!.key, true)).items)).not.toEqual(both);
+    expect(site[0]!.asked()).toBe(0); // a quick one spares the link
+    const { items, resolvedBy } = await site[0]!.custodian.get(old!.key);
+    expect([resolvedBy, bytes(items)]).toEqual(["local", both]);
+    expect(bytes(site[1]!.custodian.getInside(old!.key))).toEqual(both);
+    await site[0]!.custodian.get(old!.key);
+    expect(site[0]!.asked()).toBe(1); // known by now
+    site[0]!.custodian.consolidation.onHostsJoined();
+    await site[0]!.custodian.get(old!.key);
+    expect(site[0]!.asked()).toBe(2);
   });
 
   it("with nothing, and does not trouble the link for the same key again at once", async () => {

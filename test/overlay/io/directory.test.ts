@@ -1,11 +1,11 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { setTimeout as sleep } from "node:timers/promises";
-import { utf8 } from "../../../platform/bytes.ts";
+import { toHex, utf8 } from "../../../platform/bytes.ts";
 import { WatchFeed } from "../../../overlay/io/watch-feed.ts";
 import type { WatchEvent } from "../../../overlay/types.ts";
 import { pairOf } from "../identity/members.ts";
 import { keyOf } from "../records/fixture.ts";
-import { dial, stopAll, until } from "./loopback.ts";
+import { CLOCK, dial, stopAll, until } from "./loopback.ts";
 import { introduceSites, startSite, type SiteHost } from "./site.ts";
 
 afterEach(stopAll);
@@ -62,6 +62,22 @@ describe("put and get", () => {
     await dial(anna!, cora!);
     expect(anna!.routing.entries()).toEqual([]);
     expect(await values(anna!, key)).toEqual(["cora's"]);
+  });
+
+  it("reach a subnet later that could not take the record when it came", async () => {
+    const [anna, , cora] = await threeSites();
+    const key = keyFor(cora!, true);
+    await anna!.directory.put(key, utf8("old"));
+    cora!.breakDisk();
+    const { storedOn } = await anna!.directory.put(key, utf8("new"));
+    expect(storedOn).not.toContain(pairOf("pier").id);
+    cora!.mendDisk();
+    const held = (): string => {
+      const [one] = cora!.records.store.get(toHex(key), CLOCK.monotonicMs());
+      return text(one!.record.value);
+    };
+    expect(held()).toBe("old");
+    await until("pushed", () => held() === "new");
   });
 
   it("keep one record of each publisher and slot, the newest", async () => {

@@ -186,6 +186,28 @@ describe("between subnets", () => {
     expect(ours.some(({ key }) => pier[0]!.custodian.holds(key))).toBe(false);
   });
 
+  it("so does one that takes the place of a subnet that ends right after a put", async () => {
+    const [quay, pier, moor] = await Promise.all([
+      startSite("quay", ["anna"]),
+      startSite("pier", ["bert"]),
+      startSite("moor", ["cora"]),
+    ]);
+    introduceSites(quay, pier, moor);
+    const { mover, routing } = quay[0]!;
+    mover.onChange(); // looked at, with nothing to see
+    await sleep(600);
+    const [quayId, pierId] = [pairOf("quay").id, pairOf("pier").id];
+    const records = recordsOf({ type: "copies", count: 1 }, 40).filter(({ key }) => {
+      const closest = routing.closestKnown(key, 2).map(({ subnetId }) => subnetId);
+      return closest.includes(quayId) && closest.includes(pierId);
+    });
+    expect(records.length).toBeGreaterThan(3);
+    for (const site of [quay, pier]) await putAll(site[0]!, records);
+    await routing.evict(pierId);
+    mover.onChange();
+    await until("pushed", () => isSomewhere(moor, records));
+  });
+
   it("a push that failed is tried again", async () => {
     const [quay, pier] = await Promise.all([
       startSite("quay", ["anna"]),

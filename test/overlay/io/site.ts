@@ -155,6 +155,7 @@ export async function startHost(
       const others = [...running].filter((one) => one.id !== pair.id && one.subnet === subnet);
       return others.filter((one) => one.custodian.holds(key)).map((one) => one.id);
     },
+    owe: (host, slotId) => mover.oweHost(host, slotId),
   });
   const neighbours = new Neighbours(peer.pool, {
     routing,
@@ -178,6 +179,7 @@ export async function startHost(
   const directory = new OverlayDirectory({
     ...shared,
     watcher,
+    mover,
     hostKey: pair,
     selfSubnet: subnetId,
   });
