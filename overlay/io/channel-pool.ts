@@ -126,6 +126,11 @@ export class ChannelPool {
     return this.#channels;
   }
 
+  /** Streams of all connections of this node, whatever they carry. */
+  get streams(): number {
+    return this.#node.getConnections().reduce((sum, { streams }) => sum + streams.length, 0);
+  }
+
   /** Resolves once that connection's other end has proven to be a member. */
   admitted(connection: Connection): Promise<void> {
     return this.#admission(connection).promise;

@@ -207,7 +207,7 @@ export class Neighbours {
   async onResigned(subnetId: string): Promise<void> {
     this.#trouble.delete(subnetId);
     this.#lost.delete(subnetId);
-    this.#parts.book.forget(subnetId);
+    this.#parts.book.end(subnetId);
     await this.#parts.routing.evict(subnetId);
   }
 

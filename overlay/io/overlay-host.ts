@@ -317,7 +317,9 @@ export class OverlayHost {
     const merged = former?.key.publicKey;
     // The same subnet under its next key.
     const isNext = merged !== undefined && isEqualBytes(claim.predecessor, merged);
-    await former?.close(isNext ? "retired" : "done");
+    // The last one to go over to another subnet takes the former one back.
+    const isLast = former?.hosts.length === 1;
+    await former?.close(isNext || isLast ? "retired" : "done");
     this.session = undefined;
     const fingerprint = this.link.fingerprint();
     // Hellos of before do not hold for this subnet.

@@ -386,6 +386,11 @@ function declareMetrics(overlay: Overlay, host: OverlayHost): void {
     "Connections to other subnets",
     () => host.session?.neighbours.channels().length ?? 0,
   );
+  gauge(
+    "streams",
+    "Open streams to hosts of this subnet and of others",
+    () => (host.hostPool?.streams ?? 0) + (host.session?.pool.streams ?? 0),
+  );
   declareCallMetrics(metrics, () => host.session?.neighbours.tally);
   gauge("peer_questions_refused", "Asked too often since start", () => host.limits.refused);
   gauge("multicast_packets_sent", "Multicast packets sent", () => host.link.stats().packetsSent);

@@ -177,6 +177,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
         return this.#settleAlone(nowMs);
       case "redeemed":
         this.#isMember = true;
+        this.#failures.clear(); // who may not admit a stranger takes a member in
         return this.#state === "redeeming" ? this.#settleAlone(nowMs) : [];
       case "redeem-failed":
         return this.#onRedeemFailed(event.isFinal, nowMs);
@@ -296,10 +297,7 @@ export class FormationMachine implements Machine<FormationEvent, FormationAction
     return failed.failure === "unreachable" && failed.count < UNREACHABLE_RETRIES_MAX;
   }
 
-  /**
-   * Whether that host's subnet was made a moment ago on a link that has an older one, which this
-   * host has stored: the new one yields once the old one is resumed. Power cuts bring that about.
-   */
+  /** Whether its subnet, made after a power cut, is to yield to the older one that this host has. */
   #isToYield({ subnetTag, freshStampMs }: FormationPeer): boolean {
     const stay = this.#stay;
     if (!this.#isMember || stay === null || freshStampMs === null) return false;

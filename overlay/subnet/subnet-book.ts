@@ -54,7 +54,7 @@ export class SubnetBook {
       if (this.#sets.has(subnetId) || !mayLeapTo(version)) return false;
     if (!this.#makeRoom(set)) return false;
     for (const host of set.hosts) this.#ends.set(host, this.#endOf(host, known, nowMs));
-    this.forget(subnetId);
+    this.#drop(subnetId);
     putLast(this.#sets, set);
     return true;
   }
@@ -112,7 +112,15 @@ export class SubnetBook {
     return emptied;
   }
 
-  forget(subnetId: string): void {
+  /** No host is left: unknown from now on, but for the version that a set must pass to be news. */
+  end(subnetId: string): void {
+    const set = this.#sets.get(subnetId);
+    if (set === undefined) return;
+    this.#sets.delete(subnetId);
+    putLast(this.#expired, set);
+  }
+
+  #drop(subnetId: string): void {
     this.#sets.delete(subnetId);
     this.#expired.delete(subnetId);
   }

@@ -200,6 +200,14 @@ describe("a host with a token", () => {
     expect(host.feed({ type: "redeemed" })).toEqual(["join a"]);
   });
 
+  it("joins, once a member by a host elsewhere, the one of its link that may not admit", () => {
+    const host = started(WITH_TOKEN);
+    expect(host.see(peer("a"))).toEqual(["join a"]);
+    host.fail("a", "refused");
+    expect(host.pass(LISTEN_MS).join(" ")).toContain("redeem-token");
+    expect(host.feed({ type: "redeemed" })).toEqual(["join a"]);
+  });
+
   it("tries again with growing waits while no contact answers", () => {
     const host = started(WITH_TOKEN);
     const times: number[] = [];
