@@ -56,6 +56,6 @@ export function shareOf({ measured, bar, sense }: Figure): number {
   return measured / bar;
 }
 
-function escapeXml(text: string): string {
+export function escapeXml(text: string): string {
   return text.replace(/[<>&"]/g, (char) => `&#${char.charCodeAt(0)};`);
 }

@@ -15,6 +15,10 @@ const DECODER =
 
 /** Named like decoders, and none: each with the reason. */
 const NO_DECODERS: Readonly<Record<string, string>> = {
+  "daemon/bench/chaos/checker.ts checkRun": "judges a run of its own program",
+  "daemon/bench/chaos/membership-rules.ts checkMembership": "a rule of that",
+  "daemon/bench/chaos/watch-rules.ts checkWatchOrder": "a rule of that",
+  "daemon/bench/chaos/watch-rules.ts checkWatchEnds": "a rule of that",
   "overlay/io/free-ports.ts checkPort": "binds a port",
   "overlay/schema/codec.ts createCodec": "makes the codecs of messages, each of which is fuzzed",
   "overlay/records/record-schema.ts messageCodec": "makes codecs; those of records are fuzzed",

@@ -9,9 +9,12 @@ const NAMES = [
 export const UPLINK_MS = 20;
 export const ONE_WAY_MS = 2 * UPLINK_MS;
 
-/** Sites `alpha`, `beta` and on, with so many hosts each, 20 ms from the core. */
-export function sitesOf(count: number, hosts: number): string[] {
-  return NAMES.slice(0, count).map(
-    (name) => `{ name: ${name}, hosts: ${hosts}, uplink: { delay: ${UPLINK_MS}ms } }`,
-  );
+/**
+ * Sites `alpha`, `beta` and on, with so many hosts each, 20 ms from the core.
+ *
+ * @param more further settings of each site, as YAML
+ */
+export function sitesOf(count: number, hosts: number, more = ""): string[] {
+  const settings = `uplink: { delay: ${UPLINK_MS}ms }${more === "" ? "" : `, ${more}`}`;
+  return NAMES.slice(0, count).map((name) => `{ name: ${name}, hosts: ${hosts}, ${settings} }`);
 }
