@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { measureCommands } from "../../daemon/bench/overlay/cli.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const SLACK = 3;
 
@@ -12,7 +12,7 @@ describe.skipIf(LAB_MISSING !== undefined)("commands on a host", () => {
   const [host] = ["alpha-1"];
 
   beforeAll(async () => {
-    bed = await openBed({ name: "tcli", sites: ["{ name: alpha, hosts: 2 }"] });
+    bed = await openBed({ name: ownLabName("cli"), sites: ["{ name: alpha, hosts: 2 }"] });
     await bed.start([host]);
   });
 

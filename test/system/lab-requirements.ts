@@ -14,7 +14,11 @@ function missing(): string | undefined {
 
 if (LAB_MISSING !== undefined) console.warn(`lab tests skipped: ${LAB_MISSING}`);
 
-/** A lab name that no other run on this machine uses. */
-export function ownLabName(letter: string): string {
-  return `t${process.pid.toString(36)}${letter}`;
+/**
+ * A lab name that no other run on this machine uses.
+ *
+ * @param part tells the labs of one run apart; 6 characters at most
+ */
+export function ownLabName(part: string): string {
+  return `t${process.pid.toString(36)}${part}`;
 }

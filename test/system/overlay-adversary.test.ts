@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { fromBase32 } from "../../platform/base32.ts";
 import { toHex } from "../../platform/bytes.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 import { withArguments } from "./overlay-bed.ts";
 import { buildVariant, type Patch } from "./fixtures/variant-build.ts";
 
@@ -68,7 +68,7 @@ describe.skipIf(LAB_MISSING !== undefined)("an adversary", () => {
       "{ name: beta, hosts: 3, uplink: { delay: 2ms } }",
       "{ name: gamma, hosts: 1, uplink: { delay: 2ms } }",
     ];
-    bed = await openBed({ name: "tadv", sites });
+    bed = await openBed({ name: ownLabName("adv"), sites });
     const strangers = [STRANGER, FOREIGNER, BLANK];
     await bed.start(bed.hosts().filter((host) => !strangers.includes(host)));
     await bed.settle(3, 6);

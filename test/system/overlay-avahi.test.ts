@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 /** Sends ten unicast questions for the address of NAME to ADDRESS, one after the other. */
 const ASKER = `
@@ -35,7 +35,7 @@ describe.skipIf(LAB_MISSING !== undefined)("daemons beside Avahi", () => {
       "{ name: beta, hosts: 1, avahi: true, ipv6: true, uplink: { delay: 5ms } }",
       "{ name: gamma, hosts: 2, subnet: 'fd00:33::/64', uplink: { delay: 5ms } }",
     ];
-    bed = await openBed({ name: "tavahi", sites });
+    bed = await openBed({ name: ownLabName("avahi"), sites });
     await bed.start();
     await bed.settle(3, 5, 60_000);
   });

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const SITES = [
   "{ name: alpha, hosts: 1, uplink: { delay: 5ms } }",
@@ -28,7 +28,7 @@ describe.skipIf(LAB_MISSING !== undefined)("the host that made the overlay", () 
 
   beforeAll(async () => {
     writeFileSync(phrase, "correct horse battery");
-    bed = await openBed({ name: "tbackup", sites: SITES });
+    bed = await openBed({ name: ownLabName("backup"), sites: SITES });
     await bed.start();
     await bed.settle(3, 4);
   });

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, lastMissMs, putRecords } from "../../daemon/bench/overlay/records-set.ts";
 import { sitesOf } from "../../daemon/bench/overlay/sites.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const [SITES, HOSTS] = [3, 3];
 const FOUND_FROM_MS = 10_000;
@@ -11,7 +11,7 @@ describe.skipIf(LAB_MISSING !== undefined)("an overlay whose hosts leave and cra
   let bed: Bed;
 
   beforeAll(async () => {
-    bed = await openBed({ name: "tcrash", sites: sitesOf(SITES, HOSTS) });
+    bed = await openBed({ name: ownLabName("crash"), sites: sitesOf(SITES, HOSTS) });
     await bed.start();
     await bed.settle(SITES, SITES * HOSTS);
   });

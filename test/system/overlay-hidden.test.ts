@@ -10,7 +10,7 @@ import { SubnetClaimCodec } from "../../overlay/schema/messages.ts";
 import { fromBase32, toBase32 } from "../../platform/base32.ts";
 import { fromHex } from "../../platform/bytes.ts";
 import { labelsOf, overlayFile } from "./link-labels.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const HOSTS = ["alpha-1", "alpha-2", "alpha-3"];
 const DAY_MS = 24 * 3_600_000;
@@ -26,7 +26,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a capture on the link of a locked ov
   let bed: Bed;
 
   beforeAll(async () => {
-    bed = await openBed({ name: "thide", sites: ["{ name: alpha, hosts: 3 }"] });
+    bed = await openBed({ name: ownLabName("hide"), sites: ["{ name: alpha, hosts: 3 }"] });
   });
 
   afterAll(async () => {

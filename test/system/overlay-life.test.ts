@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 import { withArguments } from "./overlay-bed.ts";
 
 describe.skipIf(LAB_MISSING !== undefined)("a host's life", () => {
@@ -14,7 +14,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a host's life", () => {
       "{ name: beta, hosts: 1, uplink: { delay: 5ms } }",
       "{ name: gamma, hosts: 1, uplink: { delay: 5ms } }",
     ];
-    bed = await openBed({ name: "tlife", sites });
+    bed = await openBed({ name: ownLabName("life"), sites });
     await bed.start(["alpha-1", "alpha-2", "beta-1"]);
     await bed.settle(2, 3);
   });

@@ -3,7 +3,7 @@ import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { isWhole, measureHeal, measureRace } from "../../daemon/bench/overlay/merge.ts";
 import { keyQuestions } from "../../daemon/bench/overlay/policies.ts";
 import { labelsOf } from "./link-labels.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const HOLDERS = ["alpha-1", "alpha-2", "alpha-3", "alpha-4"];
 
@@ -15,7 +15,7 @@ describe.skipIf(LAB_MISSING !== undefined)("hosts of one link", () => {
       "{ name: alpha, hosts: 4, switch: ovs, uplink: { delay: 5ms } }",
       "{ name: beta, hosts: 2, uplink: { delay: 5ms } }",
     ];
-    bed = await openBed({ name: "tlink", sites });
+    bed = await openBed({ name: ownLabName("link"), sites });
     await bed.start(HOLDERS);
   });
 

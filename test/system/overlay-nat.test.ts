@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import type { PingAnswer } from "../../daemon/api/api-types.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const MIB = 2 ** 20;
 const PUBLIC = ["pub-1", "pub-2", "pub-3"];
@@ -17,7 +17,7 @@ describe.skipIf(LAB_MISSING !== undefined)(
         "{ name: homea, hosts: 2, nat: true, uplink: { delay: 5ms } }",
         "{ name: homeb, hosts: 1, nat: true, uplink: { delay: 5ms } }",
       ];
-      bed = await openBed({ name: "tnat", sites });
+      bed = await openBed({ name: ownLabName("nat"), sites });
       await bed.start();
     });
 

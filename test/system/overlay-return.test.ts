@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const HOSTS = ["alpha-1", "alpha-2", "alpha-3"];
 const POLICIES = ["one", "demand", "1", "2", "all"] as const;
@@ -9,7 +9,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a record that is removed or replaced
   let bed: Bed;
 
   beforeAll(async () => {
-    bed = await openBed({ name: "treturn", sites: ["{ name: alpha, hosts: 3 }"] });
+    bed = await openBed({ name: ownLabName("return"), sites: ["{ name: alpha, hosts: 3 }"] });
     await bed.start();
     await bed.settle(1, 3);
   });

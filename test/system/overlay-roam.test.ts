@@ -4,7 +4,7 @@ import { openBed, withBed, type Bed } from "../../daemon/bench/bed.ts";
 import { isWhole } from "../../daemon/bench/overlay/merge.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
 import { measureCarry, measureReaddress, measureSleep } from "../../daemon/bench/overlay/roam.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 import { endDaemon, explains, runDaemon, type RunningDaemon } from "./overlay-bed.ts";
 
 /** To that host's clock the others are two months ahead of what its disk says. */
@@ -22,7 +22,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a laptop", () => {
       "{ name: beta, hosts: 2, uplink: { delay: 5ms } }",
       "{ name: gamma, hosts: 1, uplink: { delay: 5ms } }",
     ];
-    bed = await openBed({ name: "troam", sites });
+    bed = await openBed({ name: ownLabName("roam"), sites });
     await bed.start();
     await bed.settle(3, 6);
   });
@@ -115,7 +115,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a laptop", () => {
 describe.skipIf(LAB_MISSING !== undefined)("a link", () => {
   it("with link-local addresses alone is a subnet like others", async () => {
     const sites = ["{ name: alpha, ipv4: false, ipv6: link-local, hosts: 3 }"];
-    await withBed({ name: "troamll", sites }, async (bed) => {
+    await withBed({ name: ownLabName("roamll"), sites }, async (bed) => {
       await bed.start();
       await bed.need("one subnet of three", () => isWhole(bed, bed.hosts()), 20_000);
       const records = await putRecords(bed, "local", "2", 6);
@@ -132,7 +132,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a link", () => {
 
   it("with IPv6 alone reaches other sites", async () => {
     const sites = [1, 2].map((n) => `{ name: site${n}, ipv4: false, hosts: 2 }`);
-    await withBed({ name: "troam6", sites }, async (bed) => {
+    await withBed({ name: ownLabName("roam6"), sites }, async (bed) => {
       await bed.start();
       await bed.settle(2, 4);
       const records = await putRecords(bed, "six", "2", 6);
@@ -149,7 +149,7 @@ describe.skipIf(LAB_MISSING !== undefined)("sites with the same addresses", () =
       "{ name: alpha, hosts: 2, nat: true, uplink: { delay: 5ms } }",
       "{ name: beta, hosts: 1, nat: true, uplink: { delay: 5ms } }",
     ];
-    await withBed({ name: "troamnat", sites }, async (bed) => {
+    await withBed({ name: ownLabName("rnat"), sites }, async (bed) => {
       await bed.start();
       const records = await putRecords(bed, "same", "2", 4, ["hub-1"]);
       await bed.need("alpha is whole", () => isWhole(bed, bed.hosts("alpha")), 20_000);
@@ -168,7 +168,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a host that was off for two months",
     const sites = ["alpha", "beta", "gamma", "delta"].map(
       (name) => `{ name: ${name}, hosts: 1, uplink: { delay: 5ms } }`,
     );
-    await withBed({ name: "troam2m", sites }, async (bed) => {
+    await withBed({ name: ownLabName("roam2m"), sites }, async (bed) => {
       await bed.start();
       await bed.settle(4, 4);
       const records = await putRecords(bed, "months", "2", 4, ["beta-1"]);
@@ -203,7 +203,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a power cut", () => {
       "{ name: alpha, hosts: 3, uplink: { delay: 5ms } }",
       "{ name: beta, hosts: 1, uplink: { delay: 5ms } }",
     ];
-    await withBed({ name: "troampc", sites }, async (bed) => {
+    await withBed({ name: ownLabName("roampc"), sites }, async (bed) => {
       await bed.start();
       await bed.settle(2, 4);
       const before = (await bed.status("alpha-1")).subnet.id;
@@ -248,7 +248,7 @@ describe.skipIf(LAB_MISSING !== undefined)("two strangers' laptops in a café", 
       "{ name: home2, hosts: 2, uplink: { delay: 5ms } }",
       "{ name: cafe, hosts: 1, uplink: { delay: 5ms } }",
     ];
-    await withBed({ name: "troamcf", sites }, async (bed) => {
+    await withBed({ name: ownLabName("roamcf"), sites }, async (bed) => {
       const homes = [
         ["home1-1", "home1-2"],
         ["home2-1", "home2-2"],

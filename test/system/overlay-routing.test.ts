@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const EVICTED_MS = 60_000;
 const BACK_MS = 75_000; // a lost subnet is looked for once a minute at least
@@ -13,7 +13,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a routing table", () => {
     const sites = ["alpha", "beta", "gamma"].map(
       (name) => `{ name: ${name}, hosts: 2, uplink: { delay: 5ms } }`,
     );
-    bed = await openBed({ name: "trouting", sites });
+    bed = await openBed({ name: ownLabName("route"), sites });
     await bed.start();
     await bed.settle(3, 6);
   });

@@ -5,7 +5,7 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 import { endDaemon, explains, runDaemon } from "./overlay-bed.ts";
 
 const LISTENER = `require("node:net").createServer().listen(Number(process.argv[1]), () => console.log("ready"))`;
@@ -20,7 +20,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a daemon in trouble", () => {
       "{ name: alpha, hosts: 3, uplink: { delay: 5ms } }",
       "{ name: beta, hosts: 2, uplink: { delay: 5ms } }",
     ];
-    bed = await openBed({ name: "ttrouble", sites });
+    bed = await openBed({ name: ownLabName("ill"), sites });
     await bed.start(["alpha-1"]);
   });
 

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { AdmitAnswer, PendingAnswer, WatchLine } from "../../daemon/api/api-types.ts";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 import { endDaemon, explains, runDaemon, type RunningDaemon } from "./overlay-bed.ts";
 
 const SITES = [
@@ -45,7 +45,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a locked overlay", () => {
   let newcomer: RunningDaemon | undefined;
 
   beforeAll(async () => {
-    bed = await openBed({ name: "ttrust", sites: SITES });
+    bed = await openBed({ name: ownLabName("trust"), sites: SITES });
     await bed.start(FOUNDERS);
     await bed.settle(3, 5);
   });
@@ -244,7 +244,7 @@ describe.skipIf(LAB_MISSING !== undefined)("an open link", () => {
   const daemons = new Map<string, RunningDaemon>();
 
   beforeAll(async () => {
-    bed = await openBed({ name: "ttrustopen", sites: SITES });
+    bed = await openBed({ name: ownLabName("topen"), sites: SITES });
   });
 
   afterAll(async () => {
@@ -313,7 +313,7 @@ describe.skipIf(LAB_MISSING !== undefined)("memberships that have ended", () => 
   let bed: Bed;
 
   beforeAll(async () => {
-    bed = await openBed({ name: "ttrustold", sites: SITES });
+    bed = await openBed({ name: ownLabName("told"), sites: SITES });
     await bed.start(["alpha-1", "alpha-2", "beta-1"]);
     await bed.settle(2, 3);
   });

@@ -4,7 +4,7 @@ import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
 import { measureWatches } from "../../daemon/bench/overlay/watch.ts";
 import { buildLater } from "./fixtures/later-builds.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 import { explains } from "./overlay-bed.ts";
 
 /** Hosts that run the next version at first. */
@@ -23,7 +23,7 @@ describe.skipIf(LAB_MISSING !== undefined)("an overlay of two wire versions", ()
       "{ name: gamma, hosts: 2, uplink: { delay: 5ms } }",
     ];
     [next, afterNext] = await Promise.all([buildLater(2), buildLater(3)]);
-    bed = await openBed({ name: "tversions", sites });
+    bed = await openBed({ name: ownLabName("vers"), sites });
     await bed.start(["alpha-1"]);
     await bed.lab.start(LATER, { program: next });
     await bed.start(HERE);

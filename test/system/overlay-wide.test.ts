@@ -6,7 +6,7 @@ import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
 import { ONE_WAY_MS, sitesOf } from "../../daemon/bench/overlay/sites.ts";
 import { measureWatches } from "../../daemon/bench/overlay/watch.ts";
 import { percentile } from "../../daemon/bench/statistics.ts";
-import { LAB_MISSING } from "./lab-requirements.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const SITES = 12;
 const SLACK = 3;
@@ -15,7 +15,7 @@ describe.skipIf(LAB_MISSING !== undefined)("twelve subnets far apart", () => {
   let bed: Bed;
 
   beforeAll(async () => {
-    bed = await openBed({ name: "twide", sites: sitesOf(SITES, 1) });
+    bed = await openBed({ name: ownLabName("wide"), sites: sitesOf(SITES, 1) });
     await bed.start();
     await bed.settle(SITES, SITES);
   });
