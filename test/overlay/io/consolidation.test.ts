@@ -47,7 +47,7 @@ describe("Consolidation", () => {
     const { consolidation } = start(own, theirs);
     await consolidation.now(KEY);
     const sorted = (items: readonly RecordItem[]): number[] =>
-      [...new Set(items.map(({ record }) => record[0]!))].toSorted();
+      [...new Set(items.map(({ record }) => record[0]!))].toSorted((a, b) => a - b);
     expect([sorted(own), sorted(theirs)]).toEqual([
       [1, 2, 3],
       [1, 2, 3],
