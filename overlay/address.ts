@@ -1,6 +1,6 @@
 /** `ADDRESS:PORT`, the form in which addresses stand in statements, tokens and output. */
 import { WireError } from "../platform/errors.ts";
-import { parseAddress as parseIp } from "./link/address.ts";
+import { parseAddress as parseIp } from "../platform/address.ts";
 
 export interface Address {
   readonly family: 4 | 6;

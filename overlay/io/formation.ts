@@ -10,7 +10,7 @@ import { OverlayError } from "../errors.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
 import { overlayTagOf, subnetTagOf } from "../identity/tags.ts";
 import type { HeldToken } from "../identity/token.ts";
-import type { LinkAddressing } from "../link/address.ts";
+import type { LinkAddressing } from "../../platform/address.ts";
 import type { LinkFingerprint } from "../link/fingerprint.ts";
 import type { LinkPeer } from "../link/types.ts";
 import {

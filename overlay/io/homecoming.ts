@@ -8,7 +8,7 @@
 import type { Random } from "../../platform/random.ts";
 import { createKeyPair } from "../identity/keys.ts";
 import { subnetTagOf } from "../identity/tags.ts";
-import type { LinkAddressing } from "../link/address.ts";
+import type { LinkAddressing } from "../../platform/address.ts";
 import type { LinkFingerprint } from "../link/fingerprint.ts";
 import type { Signed } from "../schema/messages.ts";
 import type { StoredStay } from "../subnet/formation-machine.ts";

@@ -17,7 +17,7 @@ import {
   isIpv6LinkLocal,
   parseAddress,
   prefixText,
-} from "../link/address.ts";
+} from "../../platform/address.ts";
 import type { LinkFingerprint } from "../link/fingerprint.ts";
 
 /** Devices that lead elsewhere or to containers: only used when named. */

@@ -2,7 +2,12 @@
 import { existsSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import type { Logger } from "../../platform/logger.ts";
-import { isIpv6LinkLocal, isOnLink, parseAddress, type LinkAddressing } from "../link/address.ts";
+import {
+  isIpv6LinkLocal,
+  isOnLink,
+  parseAddress,
+  type LinkAddressing,
+} from "../../platform/address.ts";
 import type { NodeReach } from "./nodes.ts";
 
 /** There on Linux as long as the kernel speaks IPv6, with or without an address. */

@@ -5,7 +5,7 @@
  * costs less than a tenth of a millisecond.
  */
 import type { Clock } from "../../platform/clock.ts";
-import type { LinkAddressing } from "../link/address.ts";
+import type { LinkAddressing } from "../../platform/address.ts";
 
 /** `plug`: carrier or device changed; `addresses`: only those; `gateway`: another one answers. */
 export type LinkChange = "addresses" | "plug" | "gateway" | "wake";

@@ -5,7 +5,7 @@ import { type Driver, createDriver } from "../../platform/io/driver.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import { OverlayError } from "../errors.ts";
-import { type LinkAddressing, parseAddress } from "../link/address.ts";
+import { type LinkAddressing, parseAddress } from "../../platform/address.ts";
 import type { HostAnnouncement } from "../link/announcement.ts";
 import { LinkMachine } from "../link/link-machine.ts";
 import type { GoneReason, LinkAction, LinkCounters, LinkEvent, LinkPeer } from "../link/types.ts";
@@ -26,7 +26,7 @@ import {
   type MdnsSocket,
   hasFamily,
   openMdnsSocket,
-} from "./mdns-socket.ts";
+} from "../../platform/io/mdns-socket.ts";
 
 /** What happens on the link. All of it is a hint: verify over a connection. */
 export type LinkNotice =

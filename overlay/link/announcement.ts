@@ -14,8 +14,8 @@
  */
 import { utf8 } from "../../platform/bytes.ts";
 import { WireError } from "../../platform/errors.ts";
-import type { DnsName } from "./dns-name.ts";
-import type { DnsData, DnsRecord } from "./dns-message.ts";
+import type { DnsName } from "../../platform/dns/name.ts";
+import type { DnsData, DnsRecord } from "../../platform/dns/message.ts";
 
 export const SERVICE_TYPE: DnsName = ["_causeway", "_tcp", "local"];
 

@@ -15,8 +15,8 @@ import {
   type DnsRecord,
   EMPTY_MESSAGE,
   RECORD_CODE,
-} from "./dns-message.ts";
-import { type DnsName, isSameName } from "./dns-name.ts";
+} from "../../platform/dns/message.ts";
+import { type DnsName, isSameName } from "../../platform/dns/name.ts";
 import { TokenBucket, type TokenRate } from "./token-bucket.ts";
 import type { LinkAction, LinkCounters } from "./types.ts";
 

@@ -13,7 +13,7 @@ import assert from "node:assert/strict";
 import { WireError } from "../../platform/errors.ts";
 import type { Machine, Tick } from "../../platform/machine.ts";
 import type { Random } from "../../platform/random.ts";
-import { type LinkAddressing, isOnLink } from "./address.ts";
+import { type LinkAddressing, isOnLink } from "../../platform/address.ts";
 import { type HostAnnouncement, SERVICE_TYPE, isHostTag } from "./announcement.ts";
 import {
   CLASS_IN,
@@ -24,8 +24,8 @@ import {
   RECORD_CODE,
   decodeMessage,
   encodeMessage,
-} from "./dns-message.ts";
-import { isSameName } from "./dns-name.ts";
+} from "../../platform/dns/message.ts";
+import { isSameName } from "../../platform/dns/name.ts";
 import { KeyQuestions, isKeyLabel } from "./key-questions.ts";
 import { PeerTable } from "./peer-table.ts";
 import { Responder } from "./responder.ts";

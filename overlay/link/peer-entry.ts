@@ -3,8 +3,8 @@
  * §5.2, §10).
  */
 import { ADDRESSES_MAX, OTHER_TTL_S } from "./announcement.ts";
-import type { DnsData, DnsRecord } from "./dns-message.ts";
-import { nameKey } from "./dns-name.ts";
+import type { DnsData, DnsRecord } from "../../platform/dns/message.ts";
+import { nameKey } from "../../platform/dns/name.ts";
 import type { LinkPeer } from "./types.ts";
 
 const REFRESH_AT = [0.8, 0.85, 0.9, 0.95] as const;

@@ -7,7 +7,7 @@
  */
 import { WireError } from "../../platform/errors.ts";
 import type { Random } from "../../platform/random.ts";
-import { type LinkAddressing, isOnLink, withZone } from "./address.ts";
+import { type LinkAddressing, isOnLink, withZone } from "../../platform/address.ts";
 import {
   HOST_TTL_S,
   OTHER_TTL_S,
@@ -22,8 +22,8 @@ import {
   type DnsQuestion,
   type DnsRecord,
   RECORD_CODE,
-} from "./dns-message.ts";
-import { type DnsName, isSameName, nameKey } from "./dns-name.ts";
+} from "../../platform/dns/message.ts";
+import { type DnsName, isSameName, nameKey } from "../../platform/dns/name.ts";
 import {
   type PeerEntry,
   alongMs,

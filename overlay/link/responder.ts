@@ -7,7 +7,7 @@
  * by construction), NSEC, unicast answers to QU questions (they get multicast, which §5.4 allows).
  */
 import type { Random } from "../../platform/random.ts";
-import type { LinkAddressing } from "./address.ts";
+import type { LinkAddressing } from "../../platform/address.ts";
 import {
   type AnnouncementRecords,
   type HostAnnouncement,
@@ -25,8 +25,8 @@ import {
   type DnsRecord,
   EMPTY_MESSAGE,
   RECORD_CODE,
-} from "./dns-message.ts";
-import { type DnsName, isSameName } from "./dns-name.ts";
+} from "../../platform/dns/message.ts";
+import { type DnsName, isSameName } from "../../platform/dns/name.ts";
 import { TokenBucket } from "./token-bucket.ts";
 
 /** RFC 6763 §9: the list of the service types on a link. */

@@ -1,5 +1,5 @@
 /** What goes into the link machine and what comes out. */
-import type { LinkAddressing } from "./address.ts";
+import type { LinkAddressing } from "../../platform/address.ts";
 import type { Announcement, HostAnnouncement } from "./announcement.ts";
 
 /** Another host of the link, as its announcement has it. A hint: nothing of it is proven. */

@@ -8,15 +8,15 @@ import {
   parseDialable,
   toMultiaddrText,
 } from "../../../overlay/address.ts";
-import { formatAddress, parseAddress } from "../../../overlay/link/address.ts";
+import { formatAddress, parseAddress } from "../../../platform/address.ts";
 import { decodeAnnouncement, encodeAnnouncement } from "../../../overlay/link/announcement.ts";
 import {
   decodeMessage,
   encodeMessage,
   MESSAGE_BYTES_MAX,
   type DnsMessage,
-} from "../../../overlay/link/dns-message.ts";
-import { NameWriter, readName, type DnsName } from "../../../overlay/link/dns-name.ts";
+} from "../../../platform/dns/message.ts";
+import { NameWriter, readName, type DnsName } from "../../../platform/dns/name.ts";
 import { LinkMachine } from "../../../overlay/link/link-machine.ts";
 import { ByteReader, ByteWriter, concatBytes, utf8 } from "../../../platform/bytes.ts";
 import { createRandom } from "../../../platform/random.ts";
@@ -70,7 +70,7 @@ function encodedMessage(message: DnsMessage): Uint8Array | undefined {
 
 const dnsMessage: FuzzTarget = {
   name: "dns-message",
-  covers: ["overlay/link/dns-message.ts decodeMessage"],
+  covers: ["platform/dns/message.ts decodeMessage"],
   format: "bytes",
   bytesMax: MESSAGE_BYTES_MAX + 16,
   dictionary: DNS_WORDS,
@@ -90,7 +90,7 @@ function writtenName(name: DnsName): Uint8Array {
 
 const dnsName: FuzzTarget = {
   name: "dns-name",
-  covers: ["overlay/link/dns-name.ts readName"],
+  covers: ["platform/dns/name.ts readName"],
   format: "bytes",
   bytesMax: 1024,
   dictionary: DNS_WORDS,
@@ -212,7 +212,7 @@ const linkMachine: FuzzTarget = {
 const ipAddress: FuzzTarget = {
   name: "ip-address",
   covers: [
-    "overlay/link/address.ts parseAddress",
+    "platform/address.ts parseAddress",
     "overlay/address.ts parseAddress",
     "overlay/address.ts parseDialable",
   ],

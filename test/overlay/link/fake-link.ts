@@ -1,7 +1,7 @@
 /** Hosts on one link in virtual time: every multicast reaches every other host after 1 ms. */
-import type { LinkAddressing } from "../../../overlay/link/address.ts";
+import type { LinkAddressing } from "../../../platform/address.ts";
 import type { HostAnnouncement } from "../../../overlay/link/announcement.ts";
-import { type DnsMessage, decodeMessage } from "../../../overlay/link/dns-message.ts";
+import { type DnsMessage, decodeMessage } from "../../../platform/dns/message.ts";
 import { LinkMachine } from "../../../overlay/link/link-machine.ts";
 import type { LinkAction, LinkEvent } from "../../../overlay/link/types.ts";
 import { createRandom } from "../../../platform/random.ts";

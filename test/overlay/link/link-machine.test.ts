@@ -4,7 +4,7 @@ import {
   decodeMessage,
   encodeMessage,
   EMPTY_MESSAGE,
-} from "../../../overlay/link/dns-message.ts";
+} from "../../../platform/dns/message.ts";
 import { encodeAnnouncement, instanceName } from "../../../overlay/link/announcement.ts";
 import { PEERS_MAX } from "../../../overlay/link/peer-table.ts";
 import type { LinkAction } from "../../../overlay/link/types.ts";

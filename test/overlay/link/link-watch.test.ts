@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { LinkWatch } from "../../../overlay/io/link-watch.ts";
-import type { LinkAddressing } from "../../../overlay/link/address.ts";
+import type { LinkAddressing } from "../../../platform/address.ts";
 import { linkOf } from "./fake-link.ts";
 
 const EVERY_MS = 3_600_000; // looked at by hand

@@ -8,7 +8,7 @@ import {
   parseAddress,
   prefixText,
   withZone,
-} from "../../../overlay/link/address.ts";
+} from "../../platform/address.ts";
 
 const LINK = {
   name: "eth0",

@@ -8,13 +8,13 @@ import {
   EMPTY_MESSAGE,
   decodeMessage,
   encodeMessage,
-} from "../../../overlay/link/dns-message.ts";
+} from "../../../platform/dns/message.ts";
 import { decodeAnnouncement } from "../../../overlay/link/announcement.ts";
 import { LinkMachine } from "../../../overlay/link/link-machine.ts";
 import { WireError } from "../../../platform/errors.ts";
 import { fromHex, utf8 } from "../../../platform/bytes.ts";
 import { createRandom } from "../../../platform/random.ts";
-import { announcementOf, linkOf } from "./fake-link.ts";
+import { announcementOf, linkOf } from "../../overlay/link/fake-link.ts";
 
 const GOLDEN = readGolden();
 const INSTANCE = ["hq3j5xk2m7wz4abcdefg", "_causeway", "_tcp", "local"];

@@ -3,8 +3,8 @@
  * DNS-SD instance is one label that may hold dots (RFC 6763 §4.1.1).
  */
 import assert from "node:assert/strict";
-import { type ByteReader, type ByteWriter, utf8 } from "../../platform/bytes.ts";
-import { WireError } from "../../platform/errors.ts";
+import { type ByteReader, type ByteWriter, utf8 } from "../bytes.ts";
+import { WireError } from "../errors.ts";
 
 /** Labels from the left, without the root. */
 export type DnsName = readonly string[];

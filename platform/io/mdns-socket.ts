@@ -10,8 +10,8 @@
  */
 import { type RemoteInfo, type Socket, createSocket } from "node:dgram";
 import multicastDns from "multicast-dns";
-import { errorMessage } from "../../platform/errors.ts";
-import type { LinkAddressing } from "../link/address.ts";
+import { errorMessage } from "../errors.ts";
+import type { LinkAddressing } from "../address.ts";
 
 const MDNS_PORT = 5353;
 const GROUP = { ipv4: "224.0.0.251", ipv6: "ff02::fb" } as const;

@@ -5,10 +5,10 @@
  * code and its bytes. Not supported: EDNS, NSEC and whatever else hides names inside such bytes.
  */
 import assert from "node:assert/strict";
-import { ByteReader, ByteWriter } from "../../platform/bytes.ts";
-import { WireError } from "../../platform/errors.ts";
-import { formatAddress, parseAddress } from "./address.ts";
-import { type DnsName, NameWriter, readName } from "./dns-name.ts";
+import { ByteReader, ByteWriter } from "../bytes.ts";
+import { WireError } from "../errors.ts";
+import { formatAddress, parseAddress } from "../address.ts";
+import { type DnsName, NameWriter, readName } from "./name.ts";
 
 export const RECORD_CODE = { a: 1, ptr: 12, txt: 16, aaaa: 28, srv: 33, any: 255 } as const;
 export const CLASS_IN = 1;
