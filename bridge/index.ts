@@ -1,0 +1,2 @@
+/** What other folders see of the bridge. */
+export { BridgeError, type BridgeErrorCode } from "./errors.ts";
