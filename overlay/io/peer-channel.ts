@@ -294,7 +294,11 @@ export class PeerChannel {
   }
 
   #heartbeat(): void {
-    const silentMs = this.#context.clock.monotonicMs() - this.#lastHeardMs;
+    const { clock } = this.#context;
+    // The hello's check once more: whoever renewed comes back at once, with the new one.
+    if ((this.greeting.membership?.notAfterMs ?? Infinity) <= clock.wallMs())
+      return this.cut("ERR_OVERLAY_CERTIFICATE", "its membership has expired");
+    const silentMs = clock.monotonicMs() - this.#lastHeardMs;
     if (silentMs > this.#context.silenceMaxMs) this.abort(`silent for ${Math.round(silentMs)} ms`);
     else if (silentMs >= this.#context.heartbeatMs / 2) this.#send({ ping: 1 });
   }

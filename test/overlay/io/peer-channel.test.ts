@@ -2,10 +2,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { utf8 } from "../../../platform/bytes.ts";
 import { OverlayError } from "../../../overlay/errors.ts";
+import { CERTIFICATE_LIFETIME_MS } from "../../../overlay/identity/certificate.ts";
 import { WIRE_VERSION } from "../../../overlay/identity/hello.ts";
 import type { Frame } from "../../../overlay/schema/messages.ts";
 import { membershipOf, pairOf } from "../identity/members.ts";
-import { dial, helloOf, startPeer, stopAll, STRANGER, until } from "./loopback.ts";
+import { CLOCK, dial, helloOf, startPeer, stopAll, STRANGER, until } from "./loopback.ts";
 import { goodbyeOf, greet, rawPeer } from "./raw-peer.ts";
 
 afterEach(stopAll);
@@ -322,5 +323,19 @@ describe("an end that does not keep to the rules", () => {
     await sleep(600);
     expect(channel.isOpen).toBe(true);
     expect([...anna.closed, ...bert.closed]).toEqual([]);
+  });
+
+  it("is cut when the other end's membership expires while it is open", async () => {
+    let laterMs = 0;
+    const clock = { ...CLOCK, wallMs: () => CLOCK.wallMs() + laterMs };
+    const heart = { heartbeatMs: 50, silenceMaxMs: 5_000 };
+    const anna = await startPeer("anna", heart);
+    const bert = await startPeer("bert", { ...heart, clock });
+    const channel = await dial(anna, bert);
+    await until("open", () => bert.opened.length === 1);
+    laterMs = CERTIFICATE_LIFETIME_MS;
+    await until("cut", () => !channel.isOpen);
+    await until("told", () => anna.closed.length === 1);
+    expect(anna.closed[0]).toContain("its membership has expired");
   });
 });
