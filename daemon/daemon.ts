@@ -103,6 +103,7 @@ function overlayOptions(config: Config, token: string | null): OverlayOptions {
     replicas: config.replicas,
     storageMaxBytes: config["storage.maxBytes"],
     recordsPerKeyMax: config["records.perKeyMax"],
+    mapsPorts: config.portMapping === "auto",
     relay: {
       reservationsMax: config["relay.reservations"],
       connectionBytesMax: config["relay.connectionMaxBytes"],

@@ -19,6 +19,7 @@ export type OverlayErrorCode =
   | "ERR_OVERLAY_BACKUP" // no backup, a damaged or newer one, or another passphrase
   | "ERR_OVERLAY_PORT" // the port is taken
   | "ERR_OVERLAY_LINK" // no usable interface, or no multicast on it
+  | "ERR_OVERLAY_GATEWAY" // the router maps no port; its reason is the message
   | "ERR_OVERLAY_TIMEOUT";
 
 export class OverlayError extends CodedError<OverlayErrorCode> {}

@@ -160,6 +160,19 @@ export interface RevocationResult {
   readonly isContestable: boolean;
 }
 
+/** What the router of the link maps to this host's subnet node. */
+export interface MappingView {
+  readonly protocol: "nat-pmp" | "upnp";
+  /** `ADDRESS:PORT` beyond the router, of the subnet's node. */
+  readonly outer: string;
+  /** The same of the host's own node; null while that port is not mapped. */
+  readonly outerHost: string | null;
+  /** Whether another subnet has dialled this host there; before that nobody is told of it. */
+  readonly isProven: boolean;
+  /** Until the router forgets it, were it not renewed. */
+  readonly expiresInMs: number;
+}
+
 /** One finding of `causeway explain`. */
 export interface Finding {
   /** Stable name, such as `no-multicast` or `clock-skew`. */
@@ -198,6 +211,8 @@ export interface OverlayStatus {
     readonly state: "unknown" | "reachable" | "unreachable";
     /** Ids of the hosts that pass connections on to it when they cannot. */
     readonly relays: readonly string[];
+    /** Null where the router maps nothing, or was not asked. */
+    readonly mapping: MappingView | null;
   };
   readonly link: {
     readonly interface: string | null;

@@ -125,9 +125,16 @@ function overlaySettings() {
   };
 }
 
-/** Settings of what this host does for hosts that nobody can dial. */
-function relaySettings() {
+/** Settings of hosts that nobody can dial: this one, and others that it relays for. */
+function reachSettings() {
   return {
+    portMapping: choice(
+      {
+        doc: "`auto`: where other subnets cannot dial this host, it asks the link's router by NAT-PMP or UPnP to map its two TCP ports to it, and gives them back when it stops. `off`: the router is asked for nothing. With `wan: false` it is not asked either.",
+        initial: "auto",
+      },
+      ["auto", "off"],
+    ),
     "relay.reservations": integer(
       {
         doc: "How many hosts that cannot be dialled, as those behind NAT, this host passes connections on to. 0: it relays for nobody.",
@@ -175,7 +182,7 @@ export function createSettings(surroundings: Surroundings = ownSurroundings()) {
   return {
     ...ownSettings(surroundings),
     ...overlaySettings(),
-    ...relaySettings(),
+    ...reachSettings(),
     ...viewSettings(),
   };
 }

@@ -3,6 +3,7 @@ import { CLOCK_SKEW_MAX_MS } from "../identity/certificate.ts";
 import { WIRE_VERSION, WIRE_VERSION_MIN } from "../identity/hello.ts";
 import { overlayTagOf } from "../identity/tags.ts";
 import type { Finding, Health } from "../types.ts";
+import { explainReach } from "./explain-reach.ts";
 import { explainTrust } from "./explain-trust.ts";
 import type { OverlayHost } from "./overlay-host.ts";
 
@@ -124,26 +125,6 @@ function explainLink(host: OverlayHost): readonly Finding[] {
       advice: 'run "causeway leave --forget" on one of the two and join it anew',
     });
   return findings;
-}
-
-/** Not a problem while a relay serves. */
-function explainReach(host: OverlayHost): readonly Finding[] {
-  const { session, outreach, ports } = host;
-  if (session?.reachability.reach !== "unreachable") return [];
-  const relays = outreach.relays.list().length;
-  const role = session.isClient
-    ? "its subnet is a client of the DHT"
-    : "its siblings serve the DHT";
-  const served =
-    relays > 0 ? `${relays} relay(s) serve it` : "no host of another subnet relays for it yet";
-  return [
-    {
-      code: "unreachable",
-      severity: relays > 0 ? "ok" : "warning",
-      what: `other subnets cannot dial this host: ${role}, and ${served}`,
-      advice: `forward TCP ports ${ports.subnet} and ${ports.host} to it in the router for direct connections`,
-    },
-  ];
 }
 
 /** The median of what the others' clocks say, so that one wrong clock elsewhere is not ours. */

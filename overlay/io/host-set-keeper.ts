@@ -41,6 +41,7 @@ import {
 } from "../subnet/host-set-machine.ts";
 import type { ChannelTrust } from "./channel-trust.ts";
 import { peerIdOf, toMultiaddr } from "./nodes.ts";
+import type { MappedPort, OuterAddresses } from "./port-mapper.ts";
 
 export interface KeeperParts {
   readonly subnetKey: KeyPair;
@@ -56,6 +57,8 @@ export interface KeeperParts {
   /** Whether other subnets can dial this host, and through whom they reach it if not. */
   reach(): Reach;
   relays(): readonly RelayAt[];
+  /** Where the router maps this host's ports, as others have proven. */
+  mapped(): OuterAddresses;
   readonly clock: Clock;
   readonly log: Logger;
   /** Greatest version of the set known before. */
@@ -182,16 +185,30 @@ export class HostSetKeeper {
   }
 
   ownHost(): SetHost {
-    const { hostKey, subnetKey, hostName, ports, membership, addresses } = this.#parts;
+    const { ports, addresses, mapped } = this.#parts;
+    const { subnet, host } = mapped();
     const at = (port: number): string[] =>
       addresses()
-        .slice(0, ADDRESSES_MAX)
-        .map((host) => formatAddress(host, port));
-    const { reach, relays } = this.#parts;
+        .slice(0, ADDRESSES_MAX - 1)
+        .map((address) => formatAddress(address, port));
+    // Others dial the subnet from outside; siblings dial the host, too, and do so inside.
+    return this.#state(
+      [...listed(subnet), ...at(ports.subnet)],
+      [...at(ports.host), ...listed(host)],
+    );
+  }
+
+  /** A statement with an outer address alone, for others to try; nobody is to keep it. */
+  candidate(port: MappedPort, outer: string): Signed {
+    return port === "subnet" ? this.#state([outer], []).signed : this.#state([], [outer]).signed;
+  }
+
+  #state(subnetAddresses: string[], hostAddresses: string[]): SetHost {
+    const { hostKey, subnetKey, hostName, membership, reach, relays } = this.#parts;
     const stated = {
       name: hostName,
-      subnetAddresses: at(ports.subnet),
-      hostAddresses: at(ports.host),
+      subnetAddresses,
+      hostAddresses,
       sequence: this.#sequence,
       relays: relays().slice(0, RELAYS_MAX),
       goodForMs: STATEMENT_GOOD_FOR_MS,
@@ -234,6 +251,10 @@ export class HostSetKeeper {
     log.debug("host set published", { version: String(version), hosts: hosts.length });
     onSet(this.#set);
   }
+}
+
+function listed(outer: string | null): string[] {
+  return outer === null ? [] : [outer];
 }
 
 /** The set as identify carries it: one number for all hosts, and not the clock's. */

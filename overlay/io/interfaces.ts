@@ -208,6 +208,11 @@ async function gatewayMac(name: string, waitMs: number): Promise<string | null> 
   }
 }
 
+/** The router that the interface's IPv4 default route leads to. */
+export function ipv4Gateway(name: string): string | null {
+  return gatewayOf(parseIpv4Routes(readProc("/proc/net/route")), name);
+}
+
 function gatewayOf(routes: readonly DefaultRoute[], name: string): string | null {
   return routes.find((route) => route.interface === name)?.gateway ?? null;
 }

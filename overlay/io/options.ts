@@ -24,6 +24,8 @@ export interface OverlayOptions {
   readonly replicas: number;
   readonly storageMaxBytes: number;
   readonly recordsPerKeyMax: number;
+  /** Whether the router may be asked to map ports to this host. */
+  readonly mapsPorts: boolean;
   /** What this host does for hosts that cannot be dialled. */
   readonly relay: Pick<RelayLimits, "reservationsMax" | "connectionBytesMax">;
 }

@@ -7,14 +7,19 @@ import { OverlayError } from "../errors.ts";
 import { formatAddress, parseAddress } from "../address.ts";
 import { checkStatement } from "../subnet/host-set.ts";
 import { HostLocator, PLACE_TTL_MS } from "./host-locator.ts";
+import type { GatewayPlace } from "./gateway.ts";
+import { ipv4Gateway } from "./interfaces.ts";
 import { isAddressOnLink } from "./link-reach.ts";
+import { NAT_PMP_PORT } from "../mapping/nat-pmp.ts";
+import { SSDP_GROUP, SSDP_PORT } from "../mapping/upnp.ts";
 import type { OverlayHost } from "./overlay-host.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { PortMapper } from "./port-mapper.ts";
 import { Relays } from "./relays.ts";
 import { tryStaggered } from "./staggered.ts";
 
 const CONTACTS_ELSEWHERE_MAX = 8;
-const RELAYS_EVERY_MS = 1_000;
+const TICK_MS = 1_000;
 const STAGGER_MS = 300;
 const REVERSE_DIAL_TIMEOUT_MS = 1_000;
 /** A host is dialled back at its wish for so often at most. */
@@ -24,6 +29,7 @@ const REVERSED_HOSTS_MAX = 1_024;
 export class Outreach {
   readonly relays: Relays;
   readonly locator: HostLocator;
+  readonly mapper: PortMapper;
   readonly #host: OverlayHost;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #reversed = new Map<string, number>();
@@ -39,6 +45,7 @@ export class Outreach {
       log,
       reach: () => host.session?.reachability.reach ?? "unknown",
       sets: () => host.session?.book.all() ?? [],
+      isOnLink: (address) => isAddressOnLink(address, host.link.current()),
       onChange: () => {
         host.session?.restate();
         this.#publishPlace();
@@ -54,8 +61,9 @@ export class Outreach {
       others: () => host.session?.book.all().flatMap((set) => set.hosts) ?? [],
       isOnLink: (address) => isAddressOnLink(address, host.link.current()),
     });
+    this.mapper = this.#createMapper();
     this.#timers.push(
-      setInterval(() => void this.#tick(), RELAYS_EVERY_MS),
+      setInterval(() => void this.#tick(), TICK_MS),
       setInterval(() => this.#publishPlace(), PLACE_TTL_MS / 3),
     );
   }
@@ -70,7 +78,9 @@ export class Outreach {
    */
   contactAddresses(): string[] {
     const { session, addresses, ports } = this.#host;
-    const own = addresses.map((address) => formatAddress(address, ports.host));
+    const outer = this.mapper.hostAddress;
+    const inner = addresses.map((address) => formatAddress(address, ports.host));
+    const own = outer === null ? inner : [...inner, outer];
     const isDialled = session?.reachability.reach !== "unreachable";
     const elsewhere = (session?.book.all() ?? [])
       .flatMap((set) => set.hosts)
@@ -122,7 +132,38 @@ export class Outreach {
     return new Uint8Array();
   }
 
+  #createMapper(): PortMapper {
+    const host = this.#host;
+    const { clock, log } = host.parts;
+    return new PortMapper({
+      clock,
+      log,
+      hostId: host.hostKey.id,
+      ports: () => host.ports,
+      place: () => this.#gateway(),
+      reach: () => host.session?.reachability.reach ?? "unknown",
+      prove: async (port, outer) => host.session?.reachability.prove(port, outer) ?? null,
+      onChange: (port, isReached) => {
+        const { session } = host;
+        if (port === "subnet" && isReached) session?.reachability.onProof();
+        session?.restate();
+        if (port === "subnet" && !isReached) session?.reachability.onAddressChange();
+      },
+    });
+  }
+
+  #gateway(): GatewayPlace | undefined {
+    const { options, session, addresses, link } = this.#host;
+    if (!options.mapsPorts || !options.allowsWan || session === undefined) return undefined;
+    const address = ipv4Gateway(link.current()?.name ?? "");
+    const local = addresses.find((one) => !one.includes(":"));
+    if (address === null || local === undefined) return undefined;
+    const search = { address: SSDP_GROUP, port: SSDP_PORT };
+    return { address, local, natPmpPort: NAT_PMP_PORT, search };
+  }
+
   async #tick(): Promise<void> {
+    this.mapper.tick();
     try {
       await this.relays.tick();
     } catch (error) {

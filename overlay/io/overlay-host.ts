@@ -159,7 +159,7 @@ export class OverlayHost {
 
   async #stop(): Promise<void> {
     await this.formation.stop();
-    await this.session?.leave();
+    await Promise.all([this.session?.leave(), this.outreach.mapper.stop()]);
     await this.#keeper.save();
     await this.#close();
   }
@@ -347,6 +347,7 @@ export class OverlayHost {
       onLink: (hostId) => this.#where.addressesOf(hostId),
       isOnLink: (address) => isAddressOnLink(address, this.link.current()),
       relays: () => this.outreach.relays.list(),
+      mapped: () => this.outreach.mapper.proven,
       askLink: (recordKey, hosts) => this.link.askHosts(recordKey, hosts),
       version,
       hostSet,

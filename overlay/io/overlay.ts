@@ -7,7 +7,6 @@ import { toBase32 } from "../../platform/base32.ts";
 import { encodeEntries } from "../backup/backup-file.ts";
 import type { PendingHost } from "../identity/pending-hosts.ts";
 import { isClient, type SetHost } from "../subnet/host-set.ts";
-import { declareCallMetrics } from "./call-tally.ts";
 import type {
   Directory,
   Finding,
@@ -31,6 +30,7 @@ import { MemberState } from "./member-state.ts";
 import { openState, type OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { OverlayHost } from "./overlay-host.ts";
+import { declareMetrics } from "./overlay-metrics.ts";
 import type { SubnetSession } from "./session.ts";
 import { StateDirectory } from "./state.ts";
 import { WatchFeed } from "./watch-feed.ts";
@@ -148,6 +148,7 @@ class RunningOverlay implements Overlay {
       reachability: {
         state: session?.reachability.reach ?? "unknown",
         relays: this.#host.outreach.relays.list().map(({ host }) => toBase32(host)),
+        mapping: this.#host.outreach.mapper.view(),
       },
       link: {
         interface: stats.interface,
@@ -366,32 +367,4 @@ function toPendingView(host: PendingHost, nowMs: number): PendingHostView {
 function toHostView(host: SetHost, selfId: string): HostView {
   const { id, name, subnetAddresses } = host;
   return { id, name, addresses: subnetAddresses, isSelf: id === selfId };
-}
-
-function declareMetrics(overlay: Overlay, host: OverlayHost): void {
-  const { metrics } = host.parts;
-  const gauge = (name: string, help: string, read: () => number): void =>
-    metrics.gauge(`overlay_${name}`, help, read);
-  gauge("subnet_hosts", "Live hosts of this subnet", () => overlay.subnet.hosts.length);
-  gauge("subnets", "Subnets known to live", () => overlay.status().overlay.subnets);
-  gauge(
-    "routing_changes",
-    "Routing entries added plus removed since start",
-    () => overlay.status().routing.changes,
-  );
-  gauge("records_owned", "Records that this host published", () => overlay.status().records.owned);
-  gauge("records_copies", "Records kept for others", () => overlay.status().records.copies);
-  gauge(
-    "neighbour_channels",
-    "Connections to other subnets",
-    () => host.session?.neighbours.channels().length ?? 0,
-  );
-  gauge(
-    "streams",
-    "Open streams to hosts of this subnet and of others",
-    () => (host.hostPool?.streams ?? 0) + (host.session?.pool.streams ?? 0),
-  );
-  declareCallMetrics(metrics, () => host.session?.neighbours.tally);
-  gauge("peer_questions_refused", "Asked too often since start", () => host.limits.refused);
-  gauge("multicast_packets_sent", "Multicast packets sent", () => host.link.stats().packetsSent);
 }

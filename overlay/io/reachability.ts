@@ -22,6 +22,7 @@ import {
 } from "../subnet/reachability-machine.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { CALL } from "./methods.ts";
+import type { MappedPort } from "./port-mapper.ts";
 import type { Neighbours } from "./neighbours.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";
@@ -32,9 +33,12 @@ const STAGGER_MS = 300;
 /** A host is dialled back for so often at most. */
 const SERVE_EVERY_MS = 2_000;
 const SERVED_HOSTS_MAX = 1_024;
+/** Subnets that are to try an outer address; one that reaches it is enough. */
+const PROVERS_MAX = 3;
 
 export interface ReachabilityParts {
   readonly pool: ChannelPool;
+  readonly hostPool: ChannelPool;
   readonly neighbours: Neighbours;
   readonly overlayId: Uint8Array;
   revoked(): Revoked;
@@ -44,6 +48,8 @@ export interface ReachabilityParts {
   readonly log: Logger;
   /** A fresh statement of this host. */
   statement(): Signed;
+  /** One that names an outer address alone, to be tried and not published. */
+  candidate(port: MappedPort, outer: string): Signed;
   /** Whether this host can be dialled is another matter now. */
   onChange(): void;
 }
@@ -82,6 +88,27 @@ export class Reachability {
       this.#driver.feed({ type: "neighbour-down", subnetId });
   }
 
+  /** Whether another subnet dials this host there; null: none was there to try. */
+  async prove(port: MappedPort, outer: string): Promise<boolean | null> {
+    const { neighbours, candidate } = this.#parts;
+    const body = DialBackRequestCodec.encode({ statement: candidate(port, outer) });
+    let isTried = false;
+    for (const channel of neighbours.onePerSubnet().slice(0, PROVERS_MAX))
+      try {
+        const answer = await channel.call(CALL.dialBack, body, ASK_TIMEOUT_MS);
+        if (DialBackResponseCodec.decode(answer).isReached) return true;
+        isTried = true;
+      } catch {
+        // it says nothing
+      }
+    return isTried ? false : null;
+  }
+
+  /** Another subnet has dialled this host where its statement says from now on. */
+  onProof(): void {
+    this.#driver.feed({ type: "answer", subnetId: "", isReached: true });
+  }
+
   /** This host's addresses are others now. */
   onAddressChange(): void {
     this.#driver.feed({ type: "address-changed" });
@@ -98,10 +125,13 @@ export class Reachability {
    */
   async answer(channel: PeerChannel, body: Uint8Array): Promise<Uint8Array> {
     const { statement } = DialBackRequestCodec.decode(body);
-    const addresses = this.#check(channel, statement);
+    const { pool, hostPool } = this.#parts;
+    const { subnet, host } = this.#check(channel, statement);
+    // A statement of host addresses alone is about those.
+    const [addresses, from] = subnet.length > 0 ? [subnet, pool] : [host, hostPool];
     const isReached = await tryStaggered(
       addresses,
-      (address) => this.#dialBack(channel, address),
+      (address) => this.#dialBack(channel, address, from),
       STAGGER_MS,
     ).then(
       () => true,
@@ -110,7 +140,7 @@ export class Reachability {
     return DialBackResponseCodec.encode({ isReached });
   }
 
-  #check(channel: PeerChannel, statement: Signed | null): readonly string[] {
+  #check(channel: PeerChannel, statement: Signed | null): Record<MappedPort, readonly string[]> {
     const { overlayId, clock, revoked, isOnLink } = this.#parts;
     const nowMs = clock.monotonicMs();
     if (nowMs - (this.#served.get(channel.hostId) ?? -Infinity) < SERVE_EVERY_MS)
@@ -124,13 +154,16 @@ export class Reachability {
     const host = checkStatement(statement, overlayId, clock.wallMs(), revoked());
     if (host.id !== channel.hostId)
       throw new OverlayError("ERR_OVERLAY_REFUSED", "a dial-back for another host");
-    return host.subnetAddresses.filter((address) => !isOnLink(parseAddress(address).host));
+    const isElsewhere = (address: string): boolean => !isOnLink(parseAddress(address).host);
+    return {
+      subnet: host.subnetAddresses.filter(isElsewhere),
+      host: host.subnetAddresses.length > 0 ? [] : host.hostAddresses.filter(isElsewhere),
+    };
   }
 
   /** @throws {OverlayError} unless that very host answers there */
-  async #dialBack(asker: PeerChannel, address: string): Promise<void> {
+  async #dialBack(asker: PeerChannel, address: string, pool: ChannelPool): Promise<void> {
     const signal = AbortSignal.timeout(DIAL_TIMEOUT_MS);
-    const { pool } = this.#parts;
     const known = new Set(pool.channels);
     const channel = await pool.dial(address, signal);
     const isMeant = channel.hostId === asker.hostId && channel.subnetId === asker.subnetId;

@@ -9,13 +9,18 @@ import type { Libp2p } from "@libp2p/interface";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
+import { fromMultiaddrText, parseAddress } from "../address.ts";
+import { OverlayError } from "../errors.ts";
 import { isServing, type HostSet, type RelayAt, type SetHost } from "../subnet/host-set.ts";
 import type { Reach } from "../subnet/reachability-machine.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { isListeningThrough, listenThrough } from "./nodes.ts";
+import type { PeerChannel } from "./peer-channel.ts";
+import { tryStaggered } from "./staggered.ts";
 
 export const RELAYS_WANTED = 2;
 const DIAL_TIMEOUT_MS = 3_000;
+const STAGGER_MS = 300;
 /** A host that refused to relay, or could not be reached, is left alone for so long. */
 const AVOID_MS = 30_000;
 /** Round trips within so much of the best count as equally near. */
@@ -31,6 +36,8 @@ export interface RelayParts {
   reach(): Reach;
   /** Other subnets. */
   sets(): readonly HostSet[];
+  /** Whether that IP address is one of this host's link. */
+  isOnLink(address: string): boolean;
   /** Relays came or went. */
   onChange(): void;
 }
@@ -113,13 +120,9 @@ export class Relays {
 
   /** Opens a channel, and takes its time. */
   async #meet(one: Pick<Candidate, "host" | "subnetId">): Promise<Candidate | undefined> {
-    const { pool, clock, log } = this.#parts;
-    const [address] = one.host.hostAddresses;
-    if (address === undefined) return undefined;
+    const { clock, log } = this.#parts;
     try {
-      const open = [...pool.channels].find(({ hostId }) => hostId === one.host.id);
-      const channel = open ?? (await pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS)));
-      if (channel.hostId !== one.host.id) throw new Error("another host answers there");
+      const { channel, address } = await this.#reach(one.host);
       const startedMs = clock.monotonicMs();
       if (!(await channel.probe(DIAL_TIMEOUT_MS))) throw new Error("it does not answer");
       return { ...one, address, tookMs: clock.monotonicMs() - startedMs };
@@ -128,6 +131,27 @@ export class Relays {
       log.debug("no relay", { host: one.host.id, reason: errorMessage(error) });
       return undefined;
     }
+  }
+
+  /** Private networks repeat, so an address of this link is not that host's. */
+  async #reach(host: SetHost): Promise<{ channel: PeerChannel; address: string }> {
+    const { pool, isOnLink } = this.#parts;
+    for (const channel of pool.channels) {
+      const { direction, remoteAddr } = channel.connection;
+      const address = fromMultiaddrText(remoteAddr.toString());
+      const isOwn = channel.hostId === host.id && direction === "outbound" && !channel.isRelayed;
+      if (isOwn && address !== undefined) return { channel, address };
+    }
+    const addresses = host.hostAddresses.filter((one) => !isOnLink(parseAddress(one).host));
+    return tryStaggered(
+      addresses,
+      async (address) => {
+        const channel = await pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS));
+        if (channel.hostId === host.id) return { channel, address };
+        throw new OverlayError("ERR_OVERLAY_WRONG_PEER", "another host answers there");
+      },
+      STAGGER_MS,
+    );
   }
 
   async #reserve({ host, subnetId, address }: Candidate): Promise<void> {

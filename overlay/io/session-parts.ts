@@ -10,6 +10,7 @@ import type { ChannelPool } from "./channel-pool.ts";
 import type { ChannelTrust } from "./channel-trust.ts";
 import type { NodeReach } from "./nodes.ts";
 import type { PeerLimits } from "./peer-limits.ts";
+import type { OuterAddresses } from "./port-mapper.ts";
 
 export interface SessionParts {
   readonly subnetKey: KeyPair;
@@ -43,6 +44,8 @@ export interface SessionParts {
   isOnLink(address: string): boolean;
   /** Through which this host is reached when it cannot be dialled. */
   relays(): readonly RelayAt[];
+  /** Where the router maps this host's ports, as others have proven. */
+  mapped(): OuterAddresses;
   /** The host set, or who is live, changed. */
   onChange(): void;
 }

@@ -231,9 +231,10 @@ export class SubnetSession {
   }
 
   #createReachability(): Reachability {
-    const { overlay, trust, isOnLink, clock, log } = this.#parts;
+    const { overlay, trust, isOnLink, hostPool, clock, log } = this.#parts;
     return new Reachability({
       pool: this.pool,
+      hostPool,
       neighbours: this.neighbours,
       overlayId: overlay.id,
       revoked: () => trust.revoked(),
@@ -241,6 +242,7 @@ export class SubnetSession {
       clock,
       log,
       statement: () => this.#keeper.ownHost().signed,
+      candidate: (port, outer) => this.#keeper.candidate(port, outer),
       onChange: () => this.restate(),
     });
   }

@@ -42,6 +42,7 @@ function statusPairs(status: StatusAnswer): readonly (readonly [string, string])
     ["records", `${records.owned} owned, ${records.copies} kept for others`],
     ["link", `${link.interface ?? "none"}  ${link.addresses.join(", ")}`],
     ["", reachText(reachability)],
+    ...mappingPairs(reachability),
     ["", `multicast: ${link.multicastPacketsSent} sent, ${link.multicastPacketsReceived} received`],
     [
       "daemon",
@@ -49,6 +50,17 @@ function statusPairs(status: StatusAnswer): readonly (readonly [string, string])
     ],
     ["", daemon.state],
   ];
+}
+
+function mappingPairs({
+  mapping,
+}: StatusAnswer["reachability"]): readonly (readonly [string, string])[] {
+  if (mapping === null) return [];
+  const { protocol, outer, isProven, expiresInMs } = mapping;
+  const name = protocol === "upnp" ? "UPnP" : "NAT-PMP";
+  const minutes = Math.ceil(expiresInMs / 60_000);
+  const trust = isProven ? "dialled by others" : "not dialled by others yet";
+  return [["", `router maps ${outer} here (${name}, ${trust}, for ${minutes} min more)`]];
 }
 
 function reachText({ state, relays }: StatusAnswer["reachability"]): string {

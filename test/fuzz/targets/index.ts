@@ -3,6 +3,7 @@ import type { FuzzTarget } from "../engine/target.ts";
 import { BACKUP_TARGETS } from "./backup.ts";
 import { IDENTITY_TARGETS } from "./identity.ts";
 import { LINK_TARGETS } from "./link.ts";
+import { MAPPING_TARGETS } from "./mapping.ts";
 import { MESSAGE_TARGETS } from "./messages.ts";
 import { RECORD_TARGETS } from "./records.ts";
 import { SHELL_TARGETS } from "./shell.ts";
@@ -12,6 +13,7 @@ import { STREAM_TARGETS } from "./streams.ts";
 export const TARGETS: readonly FuzzTarget[] = [
   ...LINK_TARGETS,
   ...STREAM_TARGETS,
+  ...MAPPING_TARGETS,
   ...MESSAGE_TARGETS,
   ...IDENTITY_TARGETS,
   ...RECORD_TARGETS,

@@ -32,6 +32,7 @@ describe("a host set's keeper", () => {
       trust: NO_TRUST,
       reach: () => "reachable",
       relays: () => [],
+      mapped: () => ({ subnet: null, host: null }),
       version,
       onSet: () => {},
       onLiveChanged: () => {},
