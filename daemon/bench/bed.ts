@@ -11,6 +11,8 @@ import type {
   ExplainAnswer,
   GetAnswer,
   LookupAnswer,
+  PingAnswer,
+  PingRequest,
   PutAnswer,
   RemoveAnswer,
   StatusAnswer,
@@ -193,6 +195,13 @@ export class Bed {
       this.#progress(`${host}: get ${key}: ${String(error)}`);
       return false;
     }
+  }
+
+  /** Opens a host stream from one host to another and sends so many bytes, which must come whole. */
+  async stream(from: string, to: string, bytes: number): Promise<PingAnswer> {
+    const request: PingRequest = { host: (await this.status(to)).host.id, bytes };
+    const body = new TextEncoder().encode(JSON.stringify(request));
+    return this.#call(from, "POST", "/v1/ping", body);
   }
 
   watch(host: string, key: string, signal: AbortSignal): AsyncGenerator<WatchLine> {

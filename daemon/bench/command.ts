@@ -38,7 +38,7 @@ export const benchCommand = defineCommand({
     "on ^C. Exits with 1 when a figure misses its bar or a promise is broken. Progress goes to standard",
     "error.",
     "",
-    "Sections of overlay: join, mass, lookup, watch, crash, churn, converge, policies, merge, roam, idle, cli.",
+    "Sections of overlay: join, mass, lookup, watch, crash, churn, converge, policies, merge, roam, nat, idle, cli.",
     "docs/benchmarks.md says what each figure means.",
     "",
     "chaos strikes an overlay under load with faults drawn from a seed, mends it, and checks that no",

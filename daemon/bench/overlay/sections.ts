@@ -9,6 +9,7 @@ import { runJoin } from "./join.ts";
 import { runLookup } from "./lookup.ts";
 import { runMass } from "./mass.ts";
 import { runMerge } from "./merge.ts";
+import { runNat } from "./nat.ts";
 import { runPolicies } from "./policies.ts";
 import { runRoam } from "./roam.ts";
 import { runWatch } from "./watch.ts";
@@ -24,6 +25,7 @@ export const OVERLAY_SECTIONS: readonly Section[] = [
   { name: "policies", summary: "what each copy policy costs", run: runPolicies },
   { name: "merge", summary: "races, and links cut and healed", run: runMerge },
   { name: "roam", summary: "a laptop carried, readdressed, asleep", run: runRoam },
+  { name: "nat", summary: "two sites behind NAT and a public one", run: runNat },
   { name: "idle", summary: "what idle daemons cost", run: runIdle },
   { name: "cli", summary: "what a command costs against a bare node", run: runCli },
 ];
