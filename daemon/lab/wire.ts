@@ -40,12 +40,14 @@ export async function startWire(lab: LabRecord, env: Environment): Promise<void>
       await readCounters(lab.name, lab.sites[0]!.name);
       return;
     } catch (error) {
-      if (processState(started) === "gone" || performance.now() > until)
-        throw new LabError(
-          "ERR_LAB_WIRE",
-          `the uplinks do not start: ${readFileSync(log, "utf8").trim() || errorMessage(error)}`,
-          { cause: error },
-        );
+      const isGone = processState(started) === "gone";
+      if (isGone || performance.now() > until) {
+        const said = readFileSync(log, "utf8").trim() || errorMessage(error);
+        const what = isGone ? "their process ended" : `no answer in ${START_MS / 1000} s`;
+        throw new LabError("ERR_LAB_WIRE", `the uplinks do not start, ${what}: ${said}`, {
+          cause: error,
+        });
+      }
       await sleep(10);
     }
   }
