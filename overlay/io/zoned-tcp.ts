@@ -1,5 +1,6 @@
 /**
- * TCP for libp2p with link-local addresses: `/ip6zone/eth0/ip6/fe80::1/tcp/4778`.
+ * TCP for libp2p with link-local addresses, `/ip6zone/eth0/ip6/fe80::1/tcp/4778`, and with fewer
+ * system calls.
  *
  * @libp2p/tcp 11 forgets the zone of an address that it dials, which fails with EINVAL then, and
  * drops inbound connections whose address the kernel gives with one. A zone is a host's own matter:
@@ -13,6 +14,9 @@ import { ipOfMultiaddrText } from "../address.ts";
 type CreateTransport = ReturnType<typeof tcp>;
 type Transport = ReturnType<CreateTransport>;
 
+/** Bytes that may wait for the kernel before writers are held back. */
+const QUEUE_BYTES = 256 * 1024;
+
 const CONNECT = "_connect";
 
 /** What libp2p's transport has beside its interface. */
@@ -23,7 +27,10 @@ interface Inside {
 /** @param allows whether a connection with that IP address, zone included, is allowed */
 export function zonedTcp(allows: (address: string) => boolean): CreateTransport {
   return (components) => {
-    const transport = tcp()(components);
+    const transport = tcp({
+      dialOpts: { writableHighWaterMark: QUEUE_BYTES } as object,
+      listenOpts: { highWaterMark: QUEUE_BYTES } as object,
+    })(components);
     dialWithZone(transport as unknown as Inside);
     const createListener = transport.createListener.bind(transport);
     transport.createListener = (options): ReturnType<Transport["createListener"]> => {
@@ -38,9 +45,9 @@ export function zonedTcp(allows: (address: string) => boolean): CreateTransport 
 /** What is given as option overrides what the transport reads from the address. */
 function dialWithZone(transport: Inside): void {
   const connect = transport[CONNECT].bind(transport);
-  transport[CONNECT] = (address, options) => {
+  transport[CONNECT] = async (address, options) => {
     const host = ipOfMultiaddrText(address.toString());
-    return connect(address, host.includes("%") ? { ...options, host } : options);
+    return gather(await connect(address, host.includes("%") ? { ...options, host } : options));
   };
 }
 
@@ -51,6 +58,28 @@ function listenWithoutZone(server: Server, allows: (address: string) => boolean)
     const [address = "", zone] = (socket.remoteAddress ?? "").split("%", 2);
     if (zone !== undefined && !allows(`${address}%${zone}`)) return void socket.destroy();
     if (zone !== undefined) Object.defineProperty(socket, "remoteAddress", { value: address });
+    gather(socket);
     for (const listener of listeners) listener(socket);
   });
+}
+
+/**
+ * Sends in one system call, and as few segments, what is written in one turn: noise writes a length,
+ * a header, a body and a tag, each by itself.
+ */
+export function gather(socket: Socket): Socket {
+  const write: (bytes: Uint8Array | string) => boolean = socket.write.bind(socket);
+  let isGathering = false;
+  socket.write = (bytes: Uint8Array | string) => {
+    if (!isGathering) {
+      isGathering = true;
+      socket.cork();
+      process.nextTick(() => {
+        isGathering = false;
+        socket.uncork();
+      });
+    }
+    return write(bytes);
+  };
+  return socket;
 }
