@@ -11,10 +11,16 @@ import type { HostStream, HostStreams } from "../types.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import type { HostLocator } from "./host-locator.ts";
 import { CALL } from "./methods.ts";
+import { PacedStream } from "./paced-stream.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";
 
 const PROTOCOL_PREFIX = "/causeway/stream/";
+/**
+ * Streams of one protocol on one connection, either way; libp2p's default is 32 in and 64 out. One too
+ * many is reset without a word, so handlers refuse at a cap of their own below this.
+ */
+const STREAMS_MAX = 900;
 const STAGGER_MS = 300;
 const REVERSE_TIMEOUT_MS = 1_500;
 
@@ -38,8 +44,9 @@ export class OverlayHostStreams implements HostStreams {
     const stream = await channel.connection.newStream(PROTOCOL_PREFIX + protocol, {
       signal,
       runOnLimitedConnection: true,
+      maxOutboundStreams: STREAMS_MAX,
     });
-    return toHostStream(stream, channel);
+    return new PacedStream(stream, { peer: channel.hostId, isRelayed: channel.isRelayed });
   }
 
   handle(protocol: string, handler: (stream: HostStream) => Promise<void>): () => void {
@@ -50,12 +57,17 @@ export class OverlayHostStreams implements HostStreams {
         await pool.admitted(connection);
         const channel = [...pool.channels].find((one) => one.connection === connection);
         if (channel === undefined) throw new OverlayError("ERR_OVERLAY_REFUSED", "no hello");
-        await handler(toHostStream(stream, channel));
+        const { hostId: peer, isRelayed } = channel;
+        await handler(new PacedStream(stream, { peer, isRelayed }));
       } catch (error) {
         stream.abort(error as Error);
       }
     };
-    void node.handle(name, serve, { runOnLimitedConnection: true });
+    void node.handle(name, serve, {
+      runOnLimitedConnection: true,
+      maxInboundStreams: STREAMS_MAX,
+      maxOutboundStreams: STREAMS_MAX,
+    });
     return () => void node.unhandle(name);
   }
 
@@ -98,36 +110,5 @@ export class OverlayHostStreams implements HostStreams {
       return channel; // the relay serves
     }
     return this.#open(channel.hostId) ?? channel;
-  }
-}
-
-function toHostStream(stream: Stream, channel: PeerChannel): HostStream {
-  return {
-    peer: channel.hostId,
-    isRelayed: channel.isRelayed,
-    async write(bytes) {
-      // libp2p's own onDrain() works once per stream.
-      if (!stream.send(bytes)) await drained(stream);
-    },
-    closeWrite: () => stream.close(),
-    abort: (reason) => stream.abort(reason),
-    bytes: readPaced(stream),
-  };
-}
-
-function drained(stream: Stream): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  const onClose = (): void => reject(new OverlayError("ERR_OVERLAY_UNREACHABLE", "stream closed"));
-  stream.addEventListener("close", onClose, { once: true });
-  stream.addEventListener("drain", () => resolve(), { once: true });
-  return promise.finally(() => stream.removeEventListener("close", onClose));
-}
-
-/** libp2p's own loop has no back-pressure: the stream is paused while the reader works. */
-async function* readPaced(stream: Stream): AsyncGenerator<Uint8Array> {
-  for await (const bytes of stream) {
-    if (stream.readStatus === "readable") stream.pause(); // the last bytes of a closing one are not
-    yield bytes.subarray();
-    if (stream.readStatus === "paused") stream.resume();
   }
 }
