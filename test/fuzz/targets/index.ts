@@ -6,6 +6,7 @@ import { LINK_TARGETS } from "./link.ts";
 import { MAPPING_TARGETS } from "./mapping.ts";
 import { MESSAGE_TARGETS } from "./messages.ts";
 import { RECORD_TARGETS } from "./records.ts";
+import { RELAY_TARGETS } from "./relay.ts";
 import { SHELL_TARGETS } from "./shell.ts";
 import { STATE_TARGETS } from "./state.ts";
 import { STREAM_TARGETS } from "./streams.ts";
@@ -19,5 +20,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...RECORD_TARGETS,
   ...STATE_TARGETS,
   ...BACKUP_TARGETS,
+  ...RELAY_TARGETS,
   ...SHELL_TARGETS,
 ];
