@@ -29,7 +29,7 @@ import { zonedTcp } from "./zoned-tcp.ts";
 
 export const KAD_PROTOCOL = "/causeway/kad/1";
 /** At most this much is in flight per stream; under libp2p's read buffer of 4 MiB. */
-const STREAM_WINDOW_BYTES_MAX = 2 * 2 ** 20;
+export const STREAM_WINDOW_BYTES_MAX = 2 * 2 ** 20;
 export const K_BUCKET_SIZE = 8;
 const HOP_STREAMS_MAX = 300;
 /** A limited connection lives no longer than this, as the protocol wants a bound. */

@@ -117,6 +117,27 @@ describe("PacedStream", () => {
     near.abort(new Error("enough"));
   });
 
+  it("lets a reader that keeps up have more under way, whatever the round trip, and no other", async () => {
+    const { near, far, rawFar } = await connect();
+    const other = await far;
+    const inside = (await rawFar) as Stream & { readonly recvWindow: number; getRTT: () => number };
+    inside.getRTT = () => -1; // as long as no ping has come back
+    const chunk = new Uint8Array(65_536);
+    const writing = (async () => {
+      for (let written = 0; written < 32 * MIB; written += chunk.length) await near.write(chunk);
+    })();
+    writing.catch(() => {});
+    await sleep(200);
+    expect(inside.recvWindow).toBeLessThanOrEqual(MIB / 2); // nobody has read
+    let read = 0;
+    for await (const bytes of other.bytes) {
+      read += bytes.length;
+      if (read >= 24 * MIB) break;
+    }
+    expect(inside.recvWindow).toBe(2 * MIB);
+    near.abort(new Error("enough"));
+  });
+
   it("tells a reader and a writer of a connection that broke, and no end", async () => {
     const { near, far, connection } = await connect();
     const other = await far;
