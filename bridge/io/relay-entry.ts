@@ -4,7 +4,7 @@
  * It listens at this host's own addresses, at the same port on all of them, and carries each
  * connection to one of the hosts that export the service.
  */
-import type { HostStreams } from "../../overlay/index.ts";
+import type { HostStream, HostStreams } from "../../overlay/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { toHex } from "../../platform/bytes.ts";
 import { errorMessage } from "../../platform/errors.ts";
@@ -31,6 +31,7 @@ import {
   type OpenedStream,
 } from "./entrance.ts";
 import { tryStaggered } from "./staggered.ts";
+import { SpareStreams } from "./spare-streams.ts";
 import { StreamEntrance } from "./stream-entrance.ts";
 
 export interface RelayEntryOptions extends ConnectionMaxima, ExchangeRules {
@@ -86,6 +87,7 @@ export class RelayEntry {
   readonly #staggerMs: number;
   readonly #openMs: number;
   readonly #limits: ConnectionLimits;
+  readonly #spares: SpareStreams;
   readonly #entrances = new Set<Entrance>();
   #addresses: readonly string[];
 
@@ -100,6 +102,7 @@ export class RelayEntry {
     const { idleMs, exchangesMax, busyMs, ...rest } = others;
     rest satisfies Record<string, never>;
     this.#parts = parts;
+    this.#spares = new SpareStreams(parts.streams);
     this.#addresses = addresses;
     this.#rules = { idleMs, exchangesMax, busyMs };
     this.#staggerMs = staggerMs;
@@ -144,6 +147,7 @@ export class RelayEntry {
   }
 
   async close(): Promise<void> {
+    this.#spares.close();
     await Promise.all([...this.#entrances].map((entrance) => entrance.close()));
     this.#entrances.clear();
   }
@@ -205,7 +209,24 @@ export class RelayEntry {
   }
 
   async #open(host: string, service: EnteredService, signal: AbortSignal): Promise<OpenedStream> {
+    const spare = this.#spares.take(host);
+    if (spare !== undefined)
+      try {
+        return await this.#ask(spare, host, service, signal);
+      } catch (error) {
+        // It broke while it waited; nothing of the client's has been sent yet.
+        if (signal.aborted || error instanceof Refused) throw error;
+      }
     const stream = await this.#parts.streams.dial(host, RELAY_PROTOCOL, signal);
+    return this.#ask(stream, host, service, signal);
+  }
+
+  async #ask(
+    stream: HostStream,
+    host: string,
+    service: EnteredService,
+    signal: AbortSignal,
+  ): Promise<OpenedStream> {
     const giveUp = (): void => stream.abort(new Error("no longer wanted"));
     signal.addEventListener("abort", giveUp, { once: true });
     try {
@@ -213,9 +234,10 @@ export class RelayEntry {
       await stream.write(withLength(encodeOpenRequest(service)));
       const bytes = new ByteFeed(stream.bytes);
       const answer = decodeOpenAnswer(await bytes.takeOpening());
-      if (answer.type === "opened") return { stream, bytes };
-      const code = CODES[answer.type];
-      throw new BridgeError(code, `exporter ${host.slice(0, 8)}: ${answer.reason}`);
+      if (answer.type !== "opened")
+        throw new Refused(CODES[answer.type], `exporter ${host.slice(0, 8)}: ${answer.reason}`);
+      this.#spares.refill(host);
+      return { stream, bytes };
     } catch (error) {
       stream.abort(error as Error);
       throw error;
@@ -224,6 +246,9 @@ export class RelayEntry {
     }
   }
 }
+
+/** The exporter's own word. */
+class Refused extends BridgeError {}
 
 const CODES = {
   unknown: "ERR_BRIDGE_UNREACHABLE",

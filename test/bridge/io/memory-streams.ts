@@ -99,6 +99,8 @@ export class MemoryOverlay {
   readonly #open = new Set<readonly [HostStream, string, string]>();
   /** Hosts that take dials and never answer. */
   readonly hung = new Set<string>();
+  /** Every dial waits until its signal aborts. */
+  holdsDials = false;
   /** Every dial: who and to whom. */
   readonly dials: string[] = [];
   readonly pipes: Pipe[] = [];
@@ -122,6 +124,11 @@ export class MemoryOverlay {
       if (from === id || to === id) stream.abort(new Error("the connection was lost"));
   }
 
+  /** All streams are lost, and every host stays. */
+  breakStreams(): void {
+    for (const [stream] of this.#open) stream.abort(new Error("the connection was lost"));
+  }
+
   async #dial(
     from: string,
     to: string,
@@ -130,6 +137,10 @@ export class MemoryOverlay {
   ): Promise<HostStream> {
     signal.throwIfAborted();
     this.dials.push(`${from} ${to}`);
+    if (this.holdsDials)
+      await new Promise((_, reject) =>
+        signal.addEventListener("abort", () => reject(signal.reason as Error)),
+      );
     const handler = this.#hosts.get(to)?.get(protocol);
     if (this.hung.has(to)) return new MemoryStream(to, new Pipe(), new Pipe());
     if (handler === undefined) throw new Error(`${to} is not reached`);

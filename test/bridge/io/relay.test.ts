@@ -375,3 +375,36 @@ describe("caps", () => {
     expect((await bed.enter()).port).toBe(entered.port);
   });
 });
+
+describe("spare streams", () => {
+  it("save the dial for the connection after the next one, and are made only when one was used", async () => {
+    const { port } = await serve(echo);
+    const bed = openBed(port);
+    const entered = await bed.enter();
+    await sleep(20);
+    expect(bed.overlay.dials).toHaveLength(0);
+    await askOnce(entered.port);
+    await until("a spare is there", () => bed.overlay.dials.length === 2);
+    bed.overlay.holdsDials = true; // whoever dials now waits
+    expect(await askOnce(entered.port)).toBe("x");
+    bed.overlay.holdsDials = false;
+  });
+
+  it("that broke while they waited are not noticed by clients", async () => {
+    const { port } = await serve(echo);
+    const bed = openBed(port);
+    const entered = await bed.enter();
+    await askOnce(entered.port);
+    await until("a spare is there", () => bed.overlay.dials.length === 2);
+    await sleep(5);
+    bed.overlay.breakStreams();
+    expect(await askOnce(entered.port)).toBe("x");
+    expect(entered.statistics()).toMatchObject({ opened: 2, failed: 0 });
+  });
+});
+
+async function askOnce(port: number): Promise<string> {
+  const client = await dialTcp(port);
+  client.end("x");
+  return readToEnd(client);
+}
