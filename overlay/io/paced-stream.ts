@@ -20,7 +20,24 @@ const AHEAD_BYTES_MAX = 256 * 1024;
  */
 interface Windowed {
   recvWindow: number;
+  readonly recvWindowCapacity: number;
+  /** `ESTABLISHED` once both ends know of the stream. */
+  readonly state: number;
   sendWindowUpdate(): void;
+}
+
+const ESTABLISHED = 3;
+
+/**
+ * Tells the other end of room when half a window is free. yamux does so after each piece of data,
+ * however small: a message, and a wake-up of the other end, for each.
+ */
+function updateSeldom(stream: Windowed): void {
+  const update = stream.sendWindowUpdate.bind(stream);
+  stream.sendWindowUpdate = () => {
+    const free = stream.recvWindow - stream.recvWindowCapacity;
+    if (stream.state !== ESTABLISHED || 2 * free >= stream.recvWindow) update();
+  };
 }
 
 export class PacedStream implements HostStream {
@@ -40,6 +57,7 @@ export class PacedStream implements HostStream {
     this.peer = peer;
     this.isRelayed = isRelayed;
     this.#stream = stream;
+    updateSeldom(stream as unknown as Windowed);
     this.#isRemoteDone = stream.remoteWriteStatus === "closed" && stream.status === "open";
     this.#hasEnded = this.#isRemoteDone && stream.readBufferLength === 0;
     stream.addEventListener("remoteCloseWrite", () => (this.#isRemoteDone = true));

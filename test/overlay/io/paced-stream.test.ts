@@ -138,6 +138,27 @@ describe("PacedStream", () => {
     near.abort(new Error("enough"));
   });
 
+  it("does not tell the other end of room after each small message", async () => {
+    const { near, far, rawFar } = await connect();
+    const other = await far;
+    type Frame = { readonly type: number; readonly length: number };
+    const inside = (await rawFar) as Stream & { sendFrame: (frame: Frame) => boolean };
+    const send = inside.sendFrame;
+    const told: number[] = [];
+    inside.sendFrame = (frame, ...more: []) => {
+      if (frame.type === 1) told.push(frame.length);
+      return send(frame, ...more);
+    };
+    const reader = other.bytes[Symbol.asyncIterator]();
+    for (let i = 0; i < 300; i++) {
+      await near.write(new Uint8Array(1000));
+      await reader.next();
+      if (i === 0) await other.write(Uint8Array.of(1)); // from now on both know of the stream
+    }
+    expect(told.length).toBeLessThan(6);
+    expect(Math.max(...told)).toBeGreaterThan(100_000);
+  });
+
   it("tells a reader and a writer of a connection that broke, and no end", async () => {
     const { near, far, connection } = await connect();
     const other = await far;
