@@ -14,6 +14,7 @@ const PACKAGES = [
   "tcpdump",
   "ethtool",
   "iperf3",
+  "socat",
 ];
 
 function isInstalled(name) {

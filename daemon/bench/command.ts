@@ -7,6 +7,7 @@ import { JSON_OPTION, defineCommand } from "../cli/define-command.ts";
 /** What each benchmark has of the options, `--json` aside. */
 const OWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {
   overlay: ["only", "quick", "seed", "events", "flat", "svg"],
+  bridge: ["only", "quick", "svg"],
   soak: ["minutes", "seed", "svg"],
   chaos: ["minutes", "seed", "sites", "hosts", "faults", "svg"],
 };
@@ -16,8 +17,12 @@ export const benchCommand = defineCommand({
   summary: "Measure this program in a lab, against a baseline of the same run",
   operands: [{ name: "BENCH", doc: "what to measure", choices: Object.keys(OWN_OPTIONS) }],
   options: [
-    { name: "only", value: "SECTIONS", doc: "overlay: these sections only, comma-separated" },
-    { name: "quick", doc: "overlay: fewer samples" },
+    {
+      name: "only",
+      value: "SECTIONS",
+      doc: "overlay, bridge: these sections only, comma-separated",
+    },
+    { name: "quick", doc: "overlay, bridge: fewer samples" },
     { name: "events", value: "N", doc: "overlay: how many of them churn makes; 200 unless given" },
     { name: "flat", doc: "overlay: churn once more with every host a DHT node of its own" },
     { name: "minutes", value: "N", doc: "chaos, soak: how long; 3 and 60 unless given" },
@@ -39,6 +44,7 @@ export const benchCommand = defineCommand({
     "error.",
     "",
     "Sections of overlay: join, mass, lookup, watch, crash, churn, converge, policies, merge, roam, nat, idle, cli.",
+    "Sections of bridge: relay; it wants iperf3 and socat.",
     "docs/benchmarks.md says what each figure means.",
     "",
     "chaos strikes an overlay under load with faults drawn from a seed, mends it, and checks that no",
@@ -51,7 +57,7 @@ export const benchCommand = defineCommand({
       if (isGiven(args, name) && OWN_OPTIONS[bench]?.includes(name) !== true)
         throw new ConfigError(`--${name}`, `"bench ${bench}" has no such option`);
     if (bench === "chaos") return chaos(args, io);
-    return bench === "soak" ? soak(args, io) : overlay(args, io);
+    return bench === "soak" ? soak(args, io) : suite(bench, args, io);
   },
 });
 
@@ -59,9 +65,14 @@ function isGiven(args: ParsedArguments, option: string): boolean {
   return args.has(option) || args.value(option) !== undefined;
 }
 
-async function overlay(args: ParsedArguments, io: CommandIo): Promise<number> {
-  const { runOverlayBench } = await import("./overlay-bench.ts");
-  return runOverlayBench(
+async function suite(name: string, args: ParsedArguments, io: CommandIo): Promise<number> {
+  const { runSectionBench } = await import("./section-bench.ts");
+  const sections =
+    name === "bridge"
+      ? (await import("./bridge/sections.ts")).BRIDGE_SECTIONS
+      : (await import("./overlay/sections.ts")).OVERLAY_SECTIONS;
+  return runSectionBench(
+    { name, sections },
     {
       only: args.value("only"),
       isQuick: args.has("quick"),

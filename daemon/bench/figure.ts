@@ -5,7 +5,7 @@
  * with in the same run.
  */
 
-export type Unit = "ms" | "x" | "%" | "MB" | "per s" | "count";
+export type Unit = "ms" | "x" | "%" | "MB" | "Mbit/s" | "per s" | "count";
 
 export interface Baseline {
   /** `ping alpha-1 to beta-1`. */

@@ -7,8 +7,15 @@ import { nearestNames } from "../nearest.ts";
 import { drawChart } from "./chart.ts";
 import { BenchError } from "./errors.ts";
 import { createFigure, type BenchRun, type Section, type SectionResult } from "./figure.ts";
-import { OVERLAY_SECTIONS } from "./overlay/sections.ts";
 import { reportLines, reportObject } from "./report.ts";
+
+/** A benchmark that is made of sections. */
+export interface Suite {
+  /** As in `causeway bench NAME`. */
+  readonly name: string;
+  /** In the order they run. */
+  readonly sections: readonly Section[];
+}
 
 export interface BenchOptions {
   /** Names of the sections, comma-separated; absent for all. */
@@ -25,10 +32,14 @@ export interface BenchOptions {
 const STOPPED_STATUS = 130;
 
 /** @returns the exit status: 0 when every figure passes, 1 when not, 130 when stopped by ^C */
-export async function runOverlayBench(options: BenchOptions, io: CommandIo): Promise<number> {
+export async function runSectionBench(
+  suite: Suite,
+  options: BenchOptions,
+  io: CommandIo,
+): Promise<number> {
   const { only, isQuick, seed, events, isFlat, isJson, svgFile, ...rest } = options;
   rest satisfies Record<string, never>;
-  const sections = pickSections(only);
+  const sections = pickSections(suite, only);
   const ending = new AbortController();
   const stop = (): void =>
     ending.abort(new BenchError("ERR_BENCH_STOPPED", "stopped; taking the lab away"));
@@ -41,7 +52,7 @@ export async function runOverlayBench(options: BenchOptions, io: CommandIo): Pro
       io,
     );
     if (ending.signal.aborted) return STOPPED_STATUS;
-    publish(result, startedAt, { isQuick, isJson, svgFile }, io);
+    publish(suite, result, startedAt, { isQuick, isJson, svgFile }, io);
     return result.figures.every(({ isPassed }) => isPassed) ? 0 : 1;
   } finally {
     process.off("SIGINT", stop).off("SIGTERM", stop);
@@ -49,11 +60,11 @@ export async function runOverlayBench(options: BenchOptions, io: CommandIo): Pro
 }
 
 /** @throws {ConfigError} for a name that no section has */
-function pickSections(only: string | undefined): readonly Section[] {
-  if (only === undefined) return OVERLAY_SECTIONS;
-  const names = OVERLAY_SECTIONS.map(({ name }) => name);
+function pickSections({ sections }: Suite, only: string | undefined): readonly Section[] {
+  if (only === undefined) return sections;
+  const names = sections.map(({ name }) => name);
   return only.split(",").map((name) => {
-    const section = OVERLAY_SECTIONS.find((one) => one.name === name);
+    const section = sections.find((one) => one.name === name);
     if (section !== undefined) return section;
     const near = nearestNames(name, names);
     throw new ConfigError(
@@ -107,6 +118,7 @@ function unmeasured({ name }: Section, error: unknown) {
 }
 
 function publish(
+  { name }: Suite,
   result: SectionResult,
   startedAt: Date,
   { isQuick, isJson, svgFile }: Pick<BenchOptions, "isQuick" | "isJson" | "svgFile">,
@@ -121,12 +133,12 @@ function publish(
   };
   const day = startedAt.toISOString();
   if (svgFile !== undefined) {
-    const title = `causeway bench overlay, ${day.slice(0, 10)}, ${machine.processors} processors`;
+    const title = `causeway bench ${name}, ${day.slice(0, 10)}, ${machine.processors} processors`;
     writeFileSync(svgFile, result.picture ?? drawChart(title, result.figures));
     io.stderr(`picture written to ${svgFile}`);
   }
   const about = { startedAt: day, isQuick, machine };
-  if (isJson) return io.stdout(JSON.stringify(reportObject("overlay", about, result)));
+  if (isJson) return io.stdout(JSON.stringify(reportObject(name, about, result)));
   for (const line of reportLines(result)) io.stdout(line);
   const failed = result.figures.filter(({ isPassed }) => !isPassed).length;
   io.stdout(`${result.figures.length - failed} passed, ${failed} failed`);

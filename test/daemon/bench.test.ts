@@ -5,6 +5,7 @@ import { drawChart, shareOf } from "../../daemon/bench/chart.ts";
 import { benchCommand } from "../../daemon/bench/command.ts";
 import { createFigure, type FigureFields } from "../../daemon/bench/figure.ts";
 import { mapLimited } from "../../daemon/bench/limited.ts";
+import { BRIDGE_SECTIONS } from "../../daemon/bench/bridge/sections.ts";
 import { OVERLAY_SECTIONS } from "../../daemon/bench/overlay/sections.ts";
 import { reportLines, reportObject } from "../../daemon/bench/report.ts";
 import { maximum, median, percentile } from "../../daemon/bench/statistics.ts";
@@ -120,7 +121,7 @@ describe("many calls", () => {
 
 describe("causeway bench", () => {
   it("names every section in its help", () => {
-    for (const { name } of OVERLAY_SECTIONS)
+    for (const { name } of [...OVERLAY_SECTIONS, ...BRIDGE_SECTIONS])
       expect(benchCommand.usage).toMatch(RegExp(`\\b${name}\\b`));
   });
 });
