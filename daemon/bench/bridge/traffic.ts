@@ -149,6 +149,7 @@ async function timed(times, work) {
     let one;
     await timed(fresh, async () => ask((one = await open())));
     one.destroy();
+    await new Promise((resolve) => setTimeout(resolve, 20)); // people do not connect without end
   }
   console.log(JSON.stringify({ kept, fresh: fresh.slice(5) }));
   process.exit(0);
