@@ -46,8 +46,8 @@ export class PacedStream implements HostStream {
   readonly #stream: Stream;
   readonly #ahead: Uint8Array[] = [];
   #aheadBytes = 0;
-  /** Since the window was widened, or reading was paused. */
-  #keptUpBytes = 0;
+  /** Taken by the reader since the window was widened. */
+  #takenBytes = 0;
   #hasEnded: boolean;
   #isRemoteDone: boolean;
   #failure: Error | undefined;
@@ -92,6 +92,7 @@ export class PacedStream implements HostStream {
       const next = this.#ahead.shift();
       if (next !== undefined) {
         this.#aheadBytes -= next.length;
+        this.#widen(next.length);
         yield next;
       } else if (this.#failure !== undefined) {
         throw this.#failure;
@@ -108,26 +109,23 @@ export class PacedStream implements HostStream {
   #onBytes(bytes: Uint8Array): void {
     this.#ahead.push(bytes);
     this.#aheadBytes += bytes.length;
-    if (this.#aheadBytes > AHEAD_BYTES_MAX && this.#stream.readStatus === "readable") {
+    if (this.#aheadBytes > AHEAD_BYTES_MAX && this.#stream.readStatus === "readable")
       this.#stream.pause();
-      this.#keptUpBytes = 0;
-    }
-    this.#widen(bytes.length);
     this.#wake();
   }
 
   /**
-   * Doubles the window when a whole one was read without a pause.
+   * Doubles the window when a whole one was taken: who takes nothing has little waiting.
    *
    * yamux itself grows it by comparing with a round trip measured twice a minute: on a busy host, or
    * after the way became longer, it stays at 256 KiB, which is 25 Mbit/s at 80 ms.
    */
   #widen(bytes: number): void {
     const inside = this.#stream as unknown as Windowed;
-    this.#keptUpBytes += bytes;
-    if (this.#keptUpBytes < inside.recvWindow || inside.recvWindow >= STREAM_WINDOW_BYTES_MAX)
+    this.#takenBytes += bytes;
+    if (this.#takenBytes < inside.recvWindow || inside.recvWindow >= STREAM_WINDOW_BYTES_MAX)
       return;
-    this.#keptUpBytes = 0;
+    this.#takenBytes = 0;
     inside.recvWindow = Math.min(2 * inside.recvWindow, STREAM_WINDOW_BYTES_MAX);
     onLive(() => inside.sendWindowUpdate());
   }

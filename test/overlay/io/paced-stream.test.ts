@@ -117,7 +117,7 @@ describe("PacedStream", () => {
     near.abort(new Error("enough"));
   });
 
-  it("lets a reader that keeps up have more under way, whatever the round trip, and no other", async () => {
+  it("lets a reader that takes much have more under way, whatever the round trip, and no other", async () => {
     const { near, far, rawFar } = await connect();
     const other = await far;
     const inside = (await rawFar) as Stream & { readonly recvWindow: number; getRTT: () => number };
