@@ -19,7 +19,7 @@ import {
   routedLink,
 } from "./interfaces.ts";
 import { type LinkChange, LinkWatch } from "./link-watch.ts";
-import { EchoFilter } from "./mdns-echo.ts";
+import { EchoFilter } from "../../platform/io/mdns-echo.ts";
 import {
   FAMILIES,
   type Family,

@@ -22,7 +22,7 @@ import type {
   SubnetView,
   WatchEvent,
 } from "../types.ts";
-import { EventQueue } from "./event-queue.ts";
+import { EventQueue } from "../../platform/event-queue.ts";
 import { explainOverlay } from "./explain.ts";
 import { OverlayHostStreams } from "./host-streams.ts";
 import { openLinkEar, type LinkEar } from "./link-ear.ts";

@@ -9,7 +9,7 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { OverlayError } from "../errors.ts";
 import { parseAddress } from "../../platform/address.ts";
-import { TokenBucket, type TokenRate } from "../link/token-bucket.ts";
+import { TokenBucket, type TokenRate } from "../../platform/token-bucket.ts";
 import { CALL, NOTICE } from "./methods.ts";
 
 /** What is counted apart. */

@@ -2,7 +2,7 @@
  * What one watch was told: each change once, from whichever holder and in whichever subnet this
  * host is by then.
  */
-import { EventQueue } from "./event-queue.ts";
+import { EventQueue } from "../../platform/event-queue.ts";
 import { FreshRecords } from "./fresh-records.ts";
 import { decodeRecord, slotIdOf, toRecordView } from "../records/record.ts";
 import type { RecordItem } from "../schema/messages.ts";

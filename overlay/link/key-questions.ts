@@ -17,7 +17,7 @@ import {
   RECORD_CODE,
 } from "../../platform/dns/message.ts";
 import { type DnsName, isSameName } from "../../platform/dns/name.ts";
-import { TokenBucket, type TokenRate } from "./token-bucket.ts";
+import { TokenBucket, type TokenRate } from "../../platform/token-bucket.ts";
 import type { LinkAction, LinkCounters } from "./types.ts";
 
 /** 32 bytes in base32. */

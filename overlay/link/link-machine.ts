@@ -29,7 +29,7 @@ import { isSameName } from "../../platform/dns/name.ts";
 import { KeyQuestions, isKeyLabel } from "./key-questions.ts";
 import { PeerTable } from "./peer-table.ts";
 import { Responder } from "./responder.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../../platform/token-bucket.ts";
 import {
   type LinkAction,
   type LinkCounters,

@@ -27,7 +27,7 @@ import {
   RECORD_CODE,
 } from "../../platform/dns/message.ts";
 import { type DnsName, isSameName } from "../../platform/dns/name.ts";
-import { TokenBucket } from "./token-bucket.ts";
+import { TokenBucket } from "../../platform/token-bucket.ts";
 
 /** RFC 6763 §9: the list of the service types on a link. */
 const ALL_SERVICES: DnsName = ["_services", "_dns-sd", "_udp", "local"];

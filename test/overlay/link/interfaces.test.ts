@@ -10,7 +10,7 @@ import {
   pickLink,
   readLink,
 } from "../../../overlay/io/interfaces.ts";
-import { EchoFilter } from "../../../overlay/io/mdns-echo.ts";
+import { EchoFilter } from "../../../platform/io/mdns-echo.ts";
 import { utf8 } from "../../../platform/bytes.ts";
 
 const ROUTES = `Iface	Destination	Gateway 	Flags	RefCnt	Use	Metric	Mask		MTU	Window	IRTT

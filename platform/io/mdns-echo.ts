@@ -5,7 +5,7 @@
  * (Avahi, a second daemon) send from the same address and may send the same bytes. So each sent
  * datagram takes back exactly one received one, for a short while.
  */
-import type { Clock } from "../../platform/clock.ts";
+import type { Clock } from "../clock.ts";
 
 const KEPT_MS = 1000;
 const KEPT_MAX = 512;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EventQueue } from "../../../overlay/io/event-queue.ts";
+import { EventQueue } from "../../platform/event-queue.ts";
 
 describe("EventQueue", () => {
   it("loses nothing between two turns of its reader, and ends with the signal", async () => {
