@@ -251,6 +251,7 @@ function subjectOf(record: DnsRecord): DnsName {
       return record.name;
     case "a":
     case "aaaa":
+    case "nsec":
     case "other":
       return [];
     default:

@@ -1,8 +1,8 @@
 /**
  * Multicast DNS messages (RFC 1035 §4, RFC 6762 §18).
  *
- * Only what the link needs is taken apart: PTR, SRV, TXT, A and AAAA. Every other record keeps its
- * code and its bytes. Not supported: EDNS, NSEC and whatever else hides names inside such bytes.
+ * Only what the link needs is taken apart: PTR, SRV, TXT, A, AAAA and NSEC. Every other record keeps
+ * its code and its bytes. Not supported: EDNS and whatever else hides names inside such bytes.
  */
 import assert from "node:assert/strict";
 import { ByteReader, ByteWriter } from "../bytes.ts";
@@ -10,7 +10,15 @@ import { WireError } from "../errors.ts";
 import { formatAddress, parseAddress } from "../address.ts";
 import { type DnsName, NameWriter, readName } from "./name.ts";
 
-export const RECORD_CODE = { a: 1, ptr: 12, txt: 16, aaaa: 28, srv: 33, any: 255 } as const;
+export const RECORD_CODE = {
+  a: 1,
+  ptr: 12,
+  txt: 16,
+  aaaa: 28,
+  srv: 33,
+  nsec: 47,
+  any: 255,
+} as const;
 export const CLASS_IN = 1;
 export const CLASS_ANY = 255;
 
@@ -48,6 +56,8 @@ export type DnsData =
     }
   | { readonly type: "txt"; readonly strings: readonly Uint8Array[] }
   | { readonly type: "a" | "aaaa"; readonly address: string }
+  /** All types that a name has; `bitmaps` as RFC 4034 §4.1.2 has them. */
+  | { readonly type: "nsec"; readonly next: DnsName; readonly bitmaps: Uint8Array }
   | {
       readonly type: "other";
       readonly code: number;
@@ -134,6 +144,13 @@ export function encodeMessage(message: DnsMessage): Uint8Array {
   return writer.finish();
 }
 
+/** A record's data with its names written out, as two records are compared (RFC 6762 §8.2). */
+export function encodeData(data: DnsData): Uint8Array {
+  const writer = new ByteWriter(64);
+  writeData(writer, new NameWriter(writer, { isCompressed: false }), data);
+  return writer.finish();
+}
+
 function readQuestion(reader: ByteReader): DnsQuestion {
   const name = readName(reader);
   const code = reader.u16();
@@ -181,6 +198,11 @@ function readData(
       return { type: "a", address: formatAddress(reader.bytes(4)) };
     case RECORD_CODE.aaaa:
       return { type: "aaaa", address: formatAddress(reader.bytes(16)) };
+    case RECORD_CODE.nsec: {
+      const end = reader.offset + dataBytes;
+      const next = readName(reader);
+      return { type: "nsec", next, bitmaps: reader.bytes(Math.max(0, end - reader.offset)) };
+    }
     default:
       return { type: "other", code, class: recordClass, bytes: reader.bytes(dataBytes) };
   }
@@ -233,6 +255,11 @@ function writeData(writer: ByteWriter, names: NameWriter, data: DnsData): void {
       writer.bytes(bytes);
       return;
     }
+    case "nsec":
+      // RFC 6762 §18.14: compressed, unlike RFC 3597 has it for new types.
+      names.write(data.next);
+      writer.bytes(data.bitmaps);
+      return;
     case "other":
       writer.bytes(data.bytes);
   }

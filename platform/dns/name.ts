@@ -24,11 +24,16 @@ export function isSameName(a: DnsName, b: DnsName): boolean {
 
 /** One text for all spellings of a name, to look it up by. */
 export function nameKey(name: DnsName): string {
-  return JSON.stringify(name).toLowerCase();
+  return toAsciiLowerCase(JSON.stringify(name));
+}
+
+/** The letters A to Z only: `É` and `é` are two names (RFC 6762 §16). */
+export function toAsciiLowerCase(text: string): string {
+  return text.replace(/[A-Z]+/g, (letters) => letters.toLowerCase());
 }
 
 function isSameLabel(a: string, b: string): boolean {
-  return a === b || a.toLowerCase() === b.toLowerCase();
+  return a === b || toAsciiLowerCase(a) === toAsciiLowerCase(b);
 }
 
 /**
@@ -73,10 +78,12 @@ function readLabel(reader: ByteReader, length: number): string {
 /** Writes names into one message, each suffix once. */
 export class NameWriter {
   readonly #writer: ByteWriter;
+  readonly #isCompressed: boolean;
   readonly #offsets = new Map<string, number>();
 
-  constructor(writer: ByteWriter) {
+  constructor(writer: ByteWriter, { isCompressed = true } = {}) {
     this.#writer = writer;
+    this.#isCompressed = isCompressed;
   }
 
   write(name: DnsName): void {
@@ -87,7 +94,8 @@ export class NameWriter {
         this.#writer.u16((POINTER << 8) | known);
         return;
       }
-      if (this.#writer.offset <= POINTER_OFFSET_MAX) this.#offsets.set(suffix, this.#writer.offset);
+      if (this.#isCompressed && this.#writer.offset <= POINTER_OFFSET_MAX)
+        this.#offsets.set(suffix, this.#writer.offset);
       const bytes = utf8(label);
       assert(bytes.length > 0 && bytes.length <= LABEL_BYTES_MAX, `not a DNS label: ${label}`);
       this.#writer.u8(bytes.length).bytes(bytes);

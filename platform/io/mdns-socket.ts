@@ -67,6 +67,8 @@ export async function openMdnsSocket(options: MdnsSocketOptions): Promise<MdnsSo
     mdns.once("ready", resolve);
   });
   fail = onFailure;
+  // RFC 6762 §11: answers to one asker too; the package sees to multicast only.
+  socket.setTTL(255);
   socket.on("message", onMessage);
   return {
     family,

@@ -129,6 +129,7 @@ function dataOf(record: DnsRecord): unknown {
     case "a":
     case "aaaa":
       return record.address;
+    case "nsec":
     case "other":
       return null;
     default:
@@ -170,8 +171,13 @@ const data = fc.oneof(
   }),
   fc.record({ type: fc.constant("a" as const), address: ipv4 }),
   fc.record({
+    type: fc.constant("nsec" as const),
+    next: name,
+    bitmaps: fc.uint8Array({ maxLength: 34 }),
+  }),
+  fc.record({
     type: fc.constant("other" as const),
-    code: fc.constant(47),
+    code: fc.constant(46),
     class: fc.constant(1),
     bytes: fc.uint8Array({ maxLength: 40 }),
   }),
