@@ -27,6 +27,9 @@ export const MESSAGE_BYTES_MAX = 9000;
 /** Questions plus records; a known-answer list of a full Ethernet frame holds about 100. */
 export const ITEMS_MAX = 512;
 
+/** In all names; compression lets few bytes stand for many. A full frame has about 1000. */
+export const LABELS_MAX = 8192;
+
 const FLAG_RESPONSE = 0x8000;
 const FLAG_AUTHORITATIVE = 0x0400;
 const FLAG_TRUNCATED = 0x0200;
@@ -111,8 +114,14 @@ export function decodeMessage(bytes: Uint8Array): DnsMessage {
   ];
   const items = questionCount + answerCount + authorityCount + additionalCount;
   if (items > ITEMS_MAX) throw new WireError(`${items} questions and records are too many`, 4);
+  let labels = 0;
   const records = (count: number): DnsRecord[] =>
-    Array.from({ length: count }, () => readRecord(reader));
+    Array.from({ length: count }, () => {
+      const record = readRecord(reader);
+      labels += record.name.length + namesIn(record).length;
+      if (labels > LABELS_MAX) throw new WireError("too many labels", reader.offset);
+      return record;
+    });
   return {
     id,
     isResponse: (flags & FLAG_RESPONSE) !== 0,
@@ -171,6 +180,11 @@ function readRecord(reader: ByteReader): DnsRecord {
   // RFC 2181 §8: a TTL with the top bit set is zero.
   const ttlS = ttl > TTL_MAX_S ? 0 : ttl;
   return { name, ttlS, isFlush: (classBits & TOP_BIT) !== 0, ...data };
+}
+
+function namesIn(data: DnsData): DnsName {
+  if (data.type === "nsec") return data.next;
+  return data.type === "ptr" || data.type === "srv" ? data.target : [];
 }
 
 function readData(

@@ -4,6 +4,7 @@ import { BACKUP_TARGETS } from "./backup.ts";
 import { IDENTITY_TARGETS } from "./identity.ts";
 import { LINK_TARGETS } from "./link.ts";
 import { MAPPING_TARGETS } from "./mapping.ts";
+import { MDNS_TARGETS } from "./mdns.ts";
 import { MESSAGE_TARGETS } from "./messages.ts";
 import { RECORD_TARGETS } from "./records.ts";
 import { RELAY_TARGETS } from "./relay.ts";
@@ -13,6 +14,7 @@ import { STREAM_TARGETS } from "./streams.ts";
 
 export const TARGETS: readonly FuzzTarget[] = [
   ...LINK_TARGETS,
+  ...MDNS_TARGETS,
   ...STREAM_TARGETS,
   ...MAPPING_TARGETS,
   ...MESSAGE_TARGETS,
