@@ -113,6 +113,11 @@ export type SubnetEvent = { readonly type: "hosts"; readonly hosts: readonly Hos
 /** The hosts of this link that act as one node. */
 export interface Subnet {
   readonly id: string | undefined;
+  /**
+   * Id of the subnet that goes on as this one: it merged into it on its link, or got another key.
+   * `undefined` when the host came from elsewhere, or was in none before.
+   */
+  readonly follows?: string | undefined;
   readonly hosts: readonly HostView[];
   events(signal: AbortSignal): AsyncIterable<SubnetEvent>;
 }

@@ -64,6 +64,8 @@ export class OverlayHost {
   formation!: Formation;
   session: SubnetSession | undefined;
   joinedVia: JoinedVia | null = null;
+  /** Id of the subnet that goes on as the present one; see `Subnet.follows`. */
+  formerSubnet: string | undefined;
   /** A peer's wall clock less ours at its last hello, by host id, ms. */
   readonly clockOffsets = new Map<string, number>();
   readonly #state: StateDirectory;
@@ -321,6 +323,7 @@ export class OverlayHost {
     const isLast = former?.hosts.length === 1;
     await former?.close(isNext || isLast ? "retired" : "done");
     this.session = undefined;
+    this.formerSubnet = former?.subnetId;
     const fingerprint = this.link.fingerprint();
     // Hellos of before do not hold for this subnet.
     for (const channel of hostPool.channels)

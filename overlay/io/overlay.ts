@@ -343,6 +343,9 @@ class RunningOverlay implements Overlay {
       get id() {
         return host.session?.subnetId;
       },
+      get follows() {
+        return host.session === undefined ? undefined : host.formerSubnet;
+      },
       get hosts() {
         return ownHosts();
       },

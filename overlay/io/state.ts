@@ -5,10 +5,11 @@
  * new one. Keys lie apart from the record store, which may be damaged without losing them.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readFile, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, readFile, readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { errorCode, errorMessage } from "../../platform/errors.ts";
 import { fromHex, isEqualBytes, toHex } from "../../platform/bytes.ts";
+import { writeWhole } from "../../platform/io/whole-file.ts";
 import { OverlayError } from "../errors.ts";
 import { createKeyPair, type KeyPair } from "../identity/keys.ts";
 import { rememberSubnet } from "../subnet/stored-subnets.ts";
@@ -184,7 +185,7 @@ export class StateDirectory {
   }
 
   #write(file: string, data: string | Uint8Array): Promise<void> {
-    const write = this.#writing.then(() => writeWhole(this.path, file, data));
+    const write = this.#writing.then(() => writeState(this.path, file, data));
     this.#writing = write.catch(() => {}); // the caller has the error
     return write;
   }
@@ -206,7 +207,7 @@ export async function forgetState(path: string): Promise<void> {
 
 async function checkVersion(path: string): Promise<void> {
   const text = await readIfThere(join(path, STATE_FILES.version));
-  if (text === undefined) return writeWhole(path, STATE_FILES.version, `${STATE_VERSION}\n`);
+  if (text === undefined) return writeState(path, STATE_FILES.version, `${STATE_VERSION}\n`);
   const version = Number(text.toString().trim());
   if (version === STATE_VERSION) return;
   throw new OverlayError(
@@ -229,7 +230,7 @@ async function loadHostKey(path: string): Promise<KeyPair> {
     throw damaged(join(path, STATE_FILES.host), "it does not hold 64 hexadecimal digits");
   }
   const seed = new Uint8Array(randomBytes(32));
-  await writeWhole(path, STATE_FILES.host, `${toHex(seed)}\n`);
+  await writeState(path, STATE_FILES.host, `${toHex(seed)}\n`);
   return createKeyPair(seed);
 }
 
@@ -257,21 +258,14 @@ async function readIfThere(path: string): Promise<Buffer | undefined> {
   }
 }
 
-async function writeWhole(
+async function writeState(
   directory: string,
   file: string,
   data: string | Uint8Array,
 ): Promise<void> {
   const path = join(directory, file);
   try {
-    const temporary = await open(`${path}.new`, "w", 0o600);
-    try {
-      await temporary.writeFile(data);
-      await temporary.sync();
-    } finally {
-      await temporary.close();
-    }
-    await rename(`${path}.new`, path);
+    await writeWhole(path, data);
   } catch (error) {
     throw storageError(path, error);
   }
