@@ -7,6 +7,7 @@ export type BridgeErrorCode =
   | "ERR_BRIDGE_BACKEND" // no multicast DNS: Avahi is gone, or the link has none
   | "ERR_BRIDGE_RECORD" // a record of the overlay that says nothing the bridge understands
   | "ERR_BRIDGE_RULE" // a rule that cannot be, or is not there
+  | "ERR_BRIDGE_STORAGE" // the bridge's own files cannot be read or written
   | "ERR_BRIDGE_REFUSED" // no rule lets that host have this service
   | "ERR_BRIDGE_UNREACHABLE" // the exporter, or the service behind it, does not answer
   | "ERR_BRIDGE_LIMIT"; // a cap of this link or host

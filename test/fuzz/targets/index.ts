@@ -1,6 +1,7 @@
 /** All that is fuzzed. */
 import type { FuzzTarget } from "../engine/target.ts";
 import { BACKUP_TARGETS } from "./backup.ts";
+import { BRIDGE_RULE_TARGETS } from "./bridge-rules.ts";
 import { IDENTITY_TARGETS } from "./identity.ts";
 import { LINK_TARGETS } from "./link.ts";
 import { MAPPING_TARGETS } from "./mapping.ts";
@@ -23,5 +24,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...STATE_TARGETS,
   ...BACKUP_TARGETS,
   ...RELAY_TARGETS,
+  ...BRIDGE_RULE_TARGETS,
   ...SHELL_TARGETS,
 ];
