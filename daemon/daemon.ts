@@ -1,5 +1,6 @@
 /** The one place where the parts are put together: a running daemon, from its configuration. */
 import { randomInt } from "node:crypto";
+import type { Bridge, BridgeOptions, BridgeParts } from "../bridge/index.ts";
 import { forgetState, startOverlay } from "../overlay/index.ts";
 import type { Overlay, OverlayOptions } from "../overlay/index.ts";
 import type { Clock } from "../platform/clock.ts";
@@ -16,7 +17,9 @@ import type { ApiServer } from "./api/server.ts";
 import { claimSocket } from "./api/socket.ts";
 import { compareConfigs } from "./config/compare.ts";
 import type { Config } from "./config/settings.ts";
+import { rulesOfConfig } from "./configured-rules.ts";
 import { groupId } from "./groups.ts";
+import { ServiceFeeds } from "./service-feeds.ts";
 import { openStateDirectory } from "./state-directory.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import type { LeveledLog } from "./text-log.ts";
@@ -24,6 +27,8 @@ import { readVersion } from "./version.ts";
 
 /** How long the overlay may take to hand over and say goodbye. */
 const STOP_TIMEOUT_MS = 10_000;
+/** How long the bridge may take to withdraw what it shows. */
+const BRIDGE_STOP_TIMEOUT_MS = 5_000;
 
 export interface DaemonOptions {
   readonly config: Config;
@@ -38,6 +43,9 @@ export interface DaemonParts {
   readonly log: LeveledLog;
   readonly clock: Clock;
   readonly startOverlay: typeof startOverlay;
+  /** `undefined`: no bridge. Default the real one. */
+  readonly startBridge:
+    ((options: BridgeOptions, parts: BridgeParts) => Promise<Bridge>) | undefined;
   readonly forgetState: typeof forgetState;
 }
 
@@ -63,26 +71,42 @@ export async function startDaemon(
   options: DaemonOptions,
   given: Pick<DaemonParts, "log"> & Partial<DaemonParts>,
 ): Promise<Daemon> {
-  const parts: DaemonParts = { clock: hostClock(), startOverlay, forgetState, ...given };
+  const parts: DaemonParts = {
+    clock: hostClock(),
+    startOverlay,
+    startBridge: undefined,
+    forgetState,
+    ...given,
+  };
   const { config, token, reread, ...rest } = options;
   rest satisfies Record<string, never>;
+  const configured = rulesOfConfig(config);
   const group = groupId(config.group);
   const state = openStateDirectory(config.state, group);
   const metrics = createMetrics();
+  const random = createRandom(config.seed ?? randomInt(2 ** 32));
   let overlay: Overlay | undefined;
+  let bridge: Bridge | undefined;
   try {
     // Before the overlay starts, so that a second daemon disturbs nobody.
     await claimSocket(config.socket);
     overlay = await parts.startOverlay(overlayOptions(config, token), {
       clock: parts.clock,
-      random: createRandom(config.seed ?? randomInt(2 ** 32)),
+      random,
       log: parts.log,
       metrics,
     });
-    const daemon = new RunningDaemon(config, reread, state, overlay, metrics, parts);
+    bridge = await parts.startBridge?.(
+      { stateDir: config.state, backend: config["bridge.backend"], configured },
+      { overlay, clock: parts.clock, random, log: parts.log, metrics },
+    );
+    const daemon = new RunningDaemon(config, reread, state, { overlay, bridge }, metrics, parts);
     await daemon.serve(group);
     return daemon;
   } catch (error) {
+    await bridge?.stop().catch((second: unknown) => {
+      parts.log.warn("bridge not stopped", { reason: errorMessage(second) });
+    });
     await overlay?.stop().catch((second: unknown) => {
       parts.log.warn("overlay not stopped", { reason: errorMessage(second) });
     });
@@ -114,6 +138,8 @@ function overlayOptions(config: Config, token: string | null): OverlayOptions {
 class RunningDaemon implements Daemon, ApiSubject {
   readonly stopped: Promise<StoppedLine>;
   readonly overlay: Overlay;
+  readonly bridge: Bridge | undefined;
+  readonly feeds = new ServiceFeeds();
   readonly #resolveStopped: (line: StoppedLine) => void;
   readonly #reread: () => Config;
   readonly #state: StateDirectory;
@@ -129,13 +155,14 @@ class RunningDaemon implements Daemon, ApiSubject {
     config: Config,
     reread: () => Config,
     state: StateDirectory,
-    overlay: Overlay,
+    { overlay, bridge }: { readonly overlay: Overlay; readonly bridge: Bridge | undefined },
     metrics: Metrics,
     parts: DaemonParts,
   ) {
     ({ promise: this.stopped, resolve: this.#resolveStopped } =
       Promise.withResolvers<StoppedLine>());
     this.overlay = overlay;
+    this.bridge = bridge;
     this.#config = config;
     this.#reread = reread;
     this.#state = state;
@@ -177,6 +204,8 @@ class RunningDaemon implements Daemon, ApiSubject {
     let next: Config;
     try {
       next = this.#reread();
+      const configured = rulesOfConfig(next);
+      this.bridge?.configure(configured);
     } catch (error) {
       log.error("configuration not reloaded, the old one holds", { reason: errorMessage(error) });
       throw error;
@@ -216,7 +245,10 @@ class RunningDaemon implements Daemon, ApiSubject {
         problems.push(errorMessage(error));
       }
     };
-    await attempt(() => withinMs(STOP_TIMEOUT_MS, this.#stopOverlay(how)));
+    const { bridge } = this;
+    if (bridge !== undefined)
+      await attempt(() => withinMs("the bridge", BRIDGE_STOP_TIMEOUT_MS, bridge.stop()));
+    await attempt(() => withinMs("handing over", STOP_TIMEOUT_MS, this.#stopOverlay(how)));
     if (how === "forget") {
       await attempt(() => this.#parts.forgetState(this.#state.path));
       await attempt(async () => this.#state.wipe());
@@ -231,10 +263,10 @@ class RunningDaemon implements Daemon, ApiSubject {
   }
 }
 
-async function withinMs(limitMs: number, work: Promise<void>): Promise<void> {
+async function withinMs(what: string, limitMs: number, work: Promise<void>): Promise<void> {
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(
-    () => reject(new Error(`handing over took more than ${limitMs / 1000} s and was cut short`)),
+    () => reject(new Error(`${what} took more than ${limitMs / 1000} s and was cut short`)),
     limitMs,
   );
   try {

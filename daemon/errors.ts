@@ -5,6 +5,7 @@ export type DaemonErrorCode =
   | "ERR_DAEMON_ABSENT" // nothing listens at the socket
   | "ERR_DAEMON_RUNNING" // another daemon holds the state or the socket
   | "ERR_DAEMON_STARTING" // listening, but the overlay is not up yet
+  | "ERR_DAEMON_BUSY" // as much of it runs as may
   | "ERR_DAEMON_STATE" // the state directory is foreign, unreadable or of another version
   | "ERR_DAEMON_SOCKET" // the socket cannot be made or reached
   | "ERR_DAEMON_ANSWER"; // what answers at the socket does not speak our protocol

@@ -1,5 +1,5 @@
 /**
- * Compares the rules of two hosts of a subnet over one host stream, `/causeway/bridge-rules/1`.
+ * Compares the rules of two hosts of a subnet over one host stream, `bridge-rules/1`.
  *
  * The one that dials says its subnet and the digest of its rules. When the other's differ, that one
  * gives its stamps, gets what it lacks and what is wanted of it, and sends that: three lines and
@@ -11,7 +11,7 @@ import { BridgeError } from "../errors.ts";
 import type { RuleBook, RuleEntry } from "../rules/rule-book.ts";
 import { decodeSyncMessage, encodeSyncMessage, type SyncMessage } from "../rules/rule-text.ts";
 
-export const RULES_PROTOCOL = "/causeway/bridge-rules/1";
+export const RULES_PROTOCOL = "bridge-rules/1";
 const LINE_BYTES_MAX = 4 * 2 ** 20;
 const EXCHANGE_TIMEOUT_MS = 10_000;
 

@@ -14,8 +14,9 @@ import { createDriver, type Driver } from "../../platform/io/driver.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import { BridgeError } from "../errors.ts";
+import { configuredRules } from "../rules/configured.ts";
 import { parseRule, ruleIdOf, type RuleScope } from "../rules/parse-rule.ts";
-import { findPeer, parseWholePeer } from "../rules/peer-names.ts";
+import { findPeer } from "../rules/peer-names.ts";
 import type { Rule, RuleRequest } from "../rules/rule.ts";
 import { RuleBook, type RuleEntry } from "../rules/rule-book.ts";
 import { noRuleError, widerRuleNotes } from "../rules/rule-advice.ts";
@@ -154,13 +155,7 @@ export class RuleKeeper {
 
   /** @throws {BridgeError} ERR_BRIDGE_RULE, and the former ones hold */
   configure(requests: readonly RuleRequest[]): void {
-    const rules = requests.map((request) => parseRule(request, "config", parseWholePeer));
-    const unique = new Map(rules.map((rule) => [rule.id, rule]));
-    if (unique.size < rules.length)
-      throw new BridgeError(
-        "ERR_BRIDGE_RULE",
-        "two rules of the configuration select the same; make them one",
-      );
+    const rules = configuredRules(requests);
     if (JSON.stringify(this.#configured) === JSON.stringify(rules)) return;
     this.#configured = rules;
     this.#tell();
@@ -172,11 +167,13 @@ export class RuleKeeper {
     return () => void this.#listeners.delete(listener);
   }
 
-  close(): void {
+  /** Resolves when what it learned is on disk. */
+  async close(): Promise<void> {
     this.#stopping.abort();
     this.#stopHandling();
     this.#driver.stop();
     this.#listeners.clear();
+    await this.#store.settled();
   }
 
   #collect(): readonly HeldRule[] {

@@ -92,6 +92,11 @@ export class RuleStore {
     return this.#save();
   }
 
+  /** Resolves when what was saved so far is on disk, or could not be. */
+  async settled(): Promise<void> {
+    await this.#writing;
+  }
+
   #save(): Promise<void> {
     const path = join(this.#directory, FILE);
     const text = formatStoredRules(this.#rules);

@@ -51,7 +51,7 @@ export function entriesFromJson(value: unknown, scope: RuleScope): readonly Rule
   });
 }
 
-/** What hosts of a subnet say to each other over `/causeway/bridge-rules/1`, one JSON text a line. */
+/** What hosts of a subnet say to each other over `bridge-rules/1`, one JSON text a line. */
 export type SyncMessage =
   /** Whose rules, and what state they are in: the first word. */
   | { readonly type: "hello"; readonly subnet: string; readonly digest: string }

@@ -1,4 +1,5 @@
 /** Errors as HTTP answers. */
+import type { BridgeErrorCode } from "../../bridge/index.ts";
 import type { OverlayErrorCode } from "../../overlay/index.ts";
 import { CodedError, ConfigError, errorCode } from "../../platform/errors.ts";
 import { DaemonError, RequestError } from "../errors.ts";
@@ -27,6 +28,21 @@ const OVERLAY_STATUS: Readonly<Record<OverlayErrorCode, number>> = {
   ERR_OVERLAY_TIMEOUT: 504,
 };
 
+/** And the bridge. */
+const BRIDGE_STATUS: Readonly<Record<BridgeErrorCode, number>> = {
+  ERR_BRIDGE_NAME: 400,
+  ERR_BRIDGE_RECORD: 400,
+  ERR_BRIDGE_RULE: 400,
+  ERR_BRIDGE_REFUSED: 403,
+  ERR_BRIDGE_NAME_CONFLICT: 409,
+  ERR_BRIDGE_LIMIT: 429,
+  ERR_BRIDGE_UNREACHABLE: 502,
+  ERR_BRIDGE_BACKEND: 503,
+  ERR_BRIDGE_STORAGE: 507,
+};
+
+const STATUS: Readonly<Record<string, number>> = { ...OVERLAY_STATUS, ...BRIDGE_STATUS };
+
 export interface Problem {
   readonly status: number;
   readonly body: ErrorAnswer;
@@ -51,5 +67,5 @@ function statusOf(error: CodedError): number {
   if (error instanceof ConfigError) return 400;
   if (error instanceof DaemonError) return 503;
   const code = errorCode(error) ?? "";
-  return Object.hasOwn(OVERLAY_STATUS, code) ? OVERLAY_STATUS[code as OverlayErrorCode] : 500;
+  return Object.hasOwn(STATUS, code) ? STATUS[code]! : 500;
 }

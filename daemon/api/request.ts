@@ -93,7 +93,7 @@ export async function readBody(
       throw new RequestError(
         "ERR_REQUEST_TOO_LARGE",
         413,
-        `the body has more than ${maxBytes} bytes, the most that one value may have`,
+        `the body has more than ${maxBytes} bytes, the most that it may have here`,
       );
     parts.push(part);
   }
@@ -104,8 +104,9 @@ export async function readBody(
 export async function readJson(
   request: IncomingMessage,
   known: readonly string[],
+  maxBytes = VALUE_BYTES_MAX,
 ): Promise<Readonly<Record<string, unknown>>> {
-  const text = Buffer.from(await readBody(request)).toString("utf8");
+  const text = Buffer.from(await readBody(request, maxBytes)).toString("utf8");
   if (text.trim() === "") return {};
   let value: unknown;
   try {

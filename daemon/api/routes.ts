@@ -1,10 +1,13 @@
 /** The local API's routes: what each reads, calls and answers. */
 import type { IncomingMessage } from "node:http";
+import type { Bridge } from "../../bridge/index.ts";
 import type { Overlay } from "../../overlay/index.ts";
 import type { Config } from "../config/settings.ts";
 import { RequestError } from "../errors.ts";
 import { ping, PING_BYTES_MAX } from "../ping.ts";
+import type { ServiceFeeds } from "../service-feeds.ts";
 import { BACKUP_ROUTES } from "./backup-routes.ts";
+import { BRIDGE_ROUTES } from "./bridge-routes.ts";
 import type {
   ExplainAnswer,
   HealthAnswer,
@@ -48,6 +51,9 @@ import {
 /** What a daemon lets its API do. */
 export interface ApiSubject {
   readonly overlay: Overlay;
+  /** `undefined` until it is up. */
+  readonly bridge: Bridge | undefined;
+  readonly feeds: ServiceFeeds;
   config(): Config;
   /** Facts about the process that `status` shows. */
   about(): StatusAnswer["daemon"];
@@ -110,8 +116,10 @@ const VIEW_ROUTES: readonly Route[] = [
   {
     method: "GET",
     path: "/v1/explain",
-    handle: async (_, { overlay }) =>
-      json({ findings: await overlay.explain() } satisfies ExplainAnswer),
+    handle: async (_, { overlay, bridge }) => {
+      const findings = [...(await overlay.explain()), ...(bridge?.explain() ?? [])];
+      return json({ findings } satisfies ExplainAnswer);
+    },
   },
   { method: "GET", path: "/v1/config", handle: (_, subject) => json(subject.config()) },
   {
@@ -290,6 +298,7 @@ export const ROUTES: readonly Route[] = [
   ...RECORD_ROUTES,
   ...TRUST_ROUTES,
   ...BACKUP_ROUTES,
+  ...BRIDGE_ROUTES,
   ...CONTROL_ROUTES,
 ];
 

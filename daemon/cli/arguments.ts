@@ -6,6 +6,8 @@ import type { OperandSpec, OptionSpec } from "./command.ts";
 export interface ParsedArguments {
   /** The option's value; the last one when it was given more than once. */
   value(name: string): string | undefined;
+  /** All values of an option that may be repeated, in their order. */
+  values(name: string): readonly string[];
   /** Whether a switch was given. */
   has(name: string): boolean;
   readonly operands: readonly string[];
@@ -21,7 +23,7 @@ export function parseArguments(
   options: readonly OptionSpec[],
   operandSpecs: readonly OperandSpec[],
 ): ParsedArguments {
-  const values = new Map<string, string>();
+  const values = new Map<string, readonly string[]>();
   const operands: string[] = [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
@@ -36,7 +38,7 @@ export function parseArguments(
     const { option, inline } = findOption(arg, options);
     if (option.value === undefined) {
       if (inline !== undefined) throw new ConfigError(`--${option.name}`, "takes no value");
-      values.set(option.name, "");
+      values.set(option.name, [""]);
       continue;
     }
     const value = inline ?? args[++i];
@@ -47,10 +49,15 @@ export function parseArguments(
         `--${option.name}`,
         `"${value}" is not allowed; allowed: ${option.choices.join(", ")}`,
       );
-    values.set(option.name, value);
+    values.set(option.name, [...(values.get(option.name) ?? []), value]);
   }
   checkOperands(operands, operandSpecs);
-  return { value: (name) => values.get(name), has: (name) => values.has(name), operands };
+  return {
+    value: (name) => values.get(name)?.at(-1),
+    values: (name) => values.get(name) ?? [],
+    has: (name) => values.has(name),
+    operands,
+  };
 }
 
 function findOption(

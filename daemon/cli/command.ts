@@ -5,6 +5,8 @@ export interface CommandIo {
   stdout(line: string): void;
   /** Progress and errors: one line each. */
   stderr(line: string): void;
+  /** What is handed in; default the process's own standard input. */
+  readonly stdin?: AsyncIterable<Uint8Array>;
 }
 
 export interface Command {
@@ -28,6 +30,8 @@ export interface OptionSpec {
   readonly value?: string;
   /** What the value may be, where that is a short list. */
   readonly choices?: readonly string[];
+  /** May be given more than once, and every value counts. */
+  readonly isRepeatable?: boolean;
   /** Whether a shell completes paths. */
   readonly isPath?: boolean;
 }

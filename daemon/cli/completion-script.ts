@@ -99,11 +99,12 @@ function renderZsh(commands: readonly Command[]): string {
   ].join("\n");
 }
 
-function zshSpec({ name, doc, value, choices, isPath }: OptionSpec): string {
+function zshSpec({ name, doc, value, choices, isPath, isRepeatable }: OptionSpec): string {
   const text = doc.replace(/[[\]:\\]/g, "\\$&");
   const action =
     choices === undefined ? (isPath === true ? "_files" : " ") : `(${choices.join(" ")})`;
-  return `--${name}[${text}]${value === undefined ? "" : `:${value.toLowerCase()}:${action}`}`;
+  const more = isRepeatable === true ? "*" : "";
+  return `${more}--${name}[${text}]${value === undefined ? "" : `:${value.toLowerCase()}:${action}`}`;
 }
 
 function renderFish(commands: readonly Command[]): string {

@@ -75,6 +75,7 @@ function renderUsage(
   return lines.join("\n");
 }
 
-function optionHead({ name, value }: OptionSpec): string {
-  return value === undefined ? `--${name}` : `--${name} ${value}`;
+function optionHead({ name, value, isRepeatable }: OptionSpec): string {
+  const more = isRepeatable === true ? "..." : "";
+  return value === undefined ? `--${name}` : `--${name} ${value}${more}`;
 }

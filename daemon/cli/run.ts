@@ -24,7 +24,7 @@ export async function runCli(args: readonly string[], io: CommandIo): Promise<nu
 function exitStatus(error: unknown): number {
   if (error instanceof ConfigError) return 2;
   const isUsersMistake =
-    error instanceof RemoteError && /^ERR_(?:CONFIG|REQUEST_.*)$/.test(error.code);
+    error instanceof RemoteError && /^ERR_(?:CONFIG|REQUEST_.*|BRIDGE_RULE)$/.test(error.code);
   return isUsersMistake ? 2 : 1;
 }
 

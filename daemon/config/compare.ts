@@ -14,7 +14,9 @@ export function compareConfigs(
   next: Config,
   settings: Settings = createSettings(),
 ): ConfigChange {
-  const names = (Object.keys(settings) as SettingName[]).filter((name) => old[name] !== next[name]);
+  const names = (Object.keys(settings) as SettingName[]).filter(
+    (name) => JSON.stringify(old[name]) !== JSON.stringify(next[name]),
+  );
   const changed = names.filter((name) => settings[name].isReloadable);
   return {
     merged: { ...old, ...Object.fromEntries(changed.map((name) => [name, next[name]])) },

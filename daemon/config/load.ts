@@ -67,6 +67,7 @@ function check(settings: Settings, name: string, value: unknown, file: string): 
   }
   const { allowed, parse } = settings[name as SettingName];
   const parsed = parse(value);
+  if (parsed !== undefined && "problem" in parsed) throw new ConfigError(where, parsed.problem);
   if (parsed === undefined)
     throw new ConfigError(where, `${show(value)} is not allowed; allowed: ${allowed}`);
   return parsed.value;

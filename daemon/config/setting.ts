@@ -12,21 +12,23 @@ export interface Setting<T> {
   readonly initial: T;
   /** Takes effect on SIGHUP; the others need a restart. */
   readonly isReloadable: boolean;
-  /** The value, or `undefined` when it is not an allowed one. */
-  readonly parse: (value: unknown) => { readonly value: T } | undefined;
+  /** The value; `undefined`, or the problem where one word says more, when it is not allowed. */
+  readonly parse: Parse<T>;
 }
 
 /** What every kind of setting is described by. */
-interface About<T> {
+export interface About<T> {
   readonly doc: string;
   readonly initial: T;
   readonly defaultDoc?: string;
   readonly isReloadable?: boolean;
 }
 
-type Parse<T> = (value: unknown) => { readonly value: T } | undefined;
+type Parsed<T> = { readonly value: T } | { readonly problem: string } | undefined;
+type Parse<T> = (value: unknown) => Parsed<T>;
 
-function setting<T>(about: About<T>, allowed: string, parse: Parse<T>): Setting<T> {
+/** A setting of a kind of its own. */
+export function setting<T>(about: About<T>, allowed: string, parse: Parse<T>): Setting<T> {
   const { doc, initial, defaultDoc, isReloadable = false } = about;
   return { doc, allowed, defaultDoc, initial, isReloadable, parse };
 }

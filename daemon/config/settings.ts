@@ -5,6 +5,7 @@
 import { hostname } from "node:os";
 import { defaultSocket, defaultState, ownSurroundings } from "../paths.ts";
 import type { Surroundings } from "../paths.ts";
+import { exportRules, importRules } from "./rule-settings.ts";
 import { choice, flag, integer, optionalInteger, optionalText, size, text } from "./setting.ts";
 import type { Setting } from "./setting.ts";
 
@@ -155,6 +156,29 @@ function reachSettings() {
   };
 }
 
+/** Settings of which services of links are had elsewhere. */
+function bridgeSettings() {
+  return {
+    "bridge.backend": choice(
+      {
+        doc: "Who speaks multicast DNS for the bridge: `avahi` over D-Bus, the daemon's `own` responder, or `auto`: Avahi where it runs and works, else its own.",
+        initial: "auto",
+      },
+      ["auto", "avahi", "own"],
+    ),
+    "bridge.exports": exportRules({
+      doc: "Services of this link that may be had elsewhere, as `causeway export` sets them, but for this host alone: they hold while they stand here, and no other host learns of them. `to` names hosts and subnets by whole id (`host:ID`, `subnet:ID`), since a name may be another's at the next start.",
+      initial: [],
+      isReloadable: true,
+    }),
+    "bridge.imports": importRules({
+      doc: "Services of other subnets that are shown here, as `causeway import` sets them, for this host alone. `from` names hosts and subnets by whole id.",
+      initial: [],
+      isReloadable: true,
+    }),
+  };
+}
+
 /** Settings of what the operator sees. */
 function viewSettings() {
   return {
@@ -183,6 +207,7 @@ export function createSettings(surroundings: Surroundings = ownSurroundings()) {
     ...ownSettings(surroundings),
     ...overlaySettings(),
     ...reachSettings(),
+    ...bridgeSettings(),
     ...viewSettings(),
   };
 }

@@ -7,6 +7,7 @@ import { keyPath } from "../key.ts";
 import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
 import { KEY_OPERAND } from "../record-options.ts";
 import { printable, shortId } from "../text-table.ts";
+import { untilInterrupted } from "../until-interrupted.ts";
 import { formatRemaining } from "../values.ts";
 
 export const watchCommand = defineCommand({
@@ -19,22 +20,13 @@ export const watchCommand = defineCommand({
   async action(args, io) {
     const path = `/v1/watch/${await keyPath(args.operands[0] ?? "")}`;
     const socket = await clientSocket(args);
-    const interrupted = new AbortController();
-    const interrupt = (): void => interrupted.abort();
-    process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-    try {
-      const { signal } = interrupted;
+    return untilInterrupted(io, async (signal) => {
       const lines = callApiLines<WatchLine>({ socket, method: "GET", path, signal });
       for await (const line of lines) {
         if (line.type === "error") throw new RemoteError(line.code, 500, line.message);
         io.stdout(args.has("json") ? JSON.stringify(line) : renderLine(line));
       }
-    } finally {
-      process.off("SIGINT", interrupt).off("SIGTERM", interrupt);
-    }
-    if (interrupted.signal.aborted) return 0;
-    io.stderr("causeway: the daemon stopped");
-    return 1;
+    });
   },
 });
 

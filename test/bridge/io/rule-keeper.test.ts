@@ -26,8 +26,8 @@ beforeEach(() => {
   logged.length = 0;
 });
 
-afterEach(() => {
-  for (const keeper of keepers.splice(0)) keeper.close();
+afterEach(async () => {
+  for (const keeper of keepers.splice(0)) await keeper.close();
   rmSync(directory, { recursive: true });
 });
 
@@ -85,7 +85,7 @@ describe("rules of a subnet", () => {
     const overlay = net.add(B, HOME);
     const b = await open(B, overlay);
     await until(() => types(b).length === 1);
-    b.close();
+    await b.close();
     net.remove(A);
     const again = await open(B, overlay);
     expect(types(again)).toEqual(["_http._tcp"]);

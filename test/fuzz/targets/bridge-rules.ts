@@ -11,6 +11,7 @@ import {
   requestOf,
 } from "../../../bridge/rules/rule-text.ts";
 import { parseServiceType } from "../../../bridge/rules/service-type.ts";
+import { parseServiceLine, serviceLineOf } from "../../../bridge/stream/service-line.ts";
 import { utf8 } from "../../../platform/bytes.ts";
 import { WireError } from "../../../platform/errors.ts";
 import { isSameValue, Violation, type FuzzTarget } from "../engine/target.ts";
@@ -117,4 +118,28 @@ const stored: FuzzTarget = {
   },
 };
 
-export const BRIDGE_RULE_TARGETS = [asked, told, stored];
+const LINE = {
+  ...{ event: "add", instance: "Tom's Music v1.2", type: "_daap._tcp", subtypes: ["_x"] },
+  ...{ host: "toms-mac.local", port: 3689, txt: ["a=1", { base64: "/z0=" }] },
+  addresses: ["192.168.1.5", "fd00::5"],
+};
+
+const streamed: FuzzTarget = {
+  name: "bridge-service-line",
+  covers: ["bridge/stream/service-line.ts parseServiceLine"],
+  format: "text",
+  bytesMax: 4096,
+  dictionary: [...WORDS, ...Object.keys(LINE), '{"base64":"AA=="}', "\\\\.", "1.2.3.4", "::1"],
+  refusals: [BridgeError],
+  seeds: () => [
+    utf8(JSON.stringify(LINE)),
+    utf8('{"event":"remove","instance":"x","type":"_http._tcp"}'),
+  ],
+  run(bytes) {
+    const event = parseServiceLine(textOf(bytes));
+    const again = parseServiceLine(JSON.stringify(serviceLineOf(event)));
+    if (!isSameValue(again, event)) throw new Violation("a line does not come back");
+  },
+};
+
+export const BRIDGE_RULE_TARGETS = [asked, told, stored, streamed];
