@@ -16,7 +16,7 @@ export const AVAHI_PROGRAMS = ["dbus-daemon", "avahi-daemon", "unshare", "nsente
 
 const START_MS = 20_000;
 
-/** Called with HOST and DIRECTORY; stays as the parent of both, and as what keeps the namespace. */
+/** Called with HOST and DIRECTORY; the parent of both, and after them what keeps the namespace. */
 const SCRIPT = `set -e
 echo "$1" >/proc/sys/kernel/hostname
 mount --rbind /run /mnt
@@ -35,6 +35,7 @@ avahi-daemon -f "$2/avahi.conf" --no-drop-root --no-chroot --no-rlimits &
 until [ -S /run/avahi-daemon/socket ]; do kill -0 $!; sleep 0.02; done
 : >"$2/ready"
 wait
+exec sleep infinity
 `;
 
 const DBUS_CONFIG = `<!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"

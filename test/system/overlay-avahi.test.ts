@@ -1,30 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { findAll, putRecords } from "../../daemon/bench/overlay/records-set.ts";
+import { countUnicastAnswers } from "./fixtures/unicast-asker.ts";
 import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
-
-/** Sends ten unicast questions for the address of NAME to ADDRESS, one after the other. */
-const ASKER = `
-const { createSocket } = require("node:dgram");
-const packet = require("dns-packet");
-const [address, name, family] = process.argv.slice(1);
-const socket = createSocket(family);
-let [asked, answered] = [0, 0];
-let timer;
-const ask = () => {
-  if (asked === 10) { console.log(answered); socket.close(); return; }
-  asked++;
-  socket.send(packet.encode({ type: "query", id: asked, questions: [{ type: "A", name }] }), 5353, address);
-  timer = setTimeout(ask, 2000);
-};
-socket.on("message", (bytes) => {
-  const message = packet.decode(bytes);
-  if (message.type !== "response" || message.id !== asked) return;
-  if (message.answers.some((one) => one.type === "A" && one.name === name)) answered++;
-  clearTimeout(timer);
-  ask();
-});
-socket.bind(0, ask);`;
 
 describe.skipIf(LAB_MISSING !== undefined)("daemons beside Avahi", () => {
   let bed: Bed;
@@ -48,9 +26,7 @@ describe.skipIf(LAB_MISSING !== undefined)("daemons beside Avahi", () => {
     ["alpha-1", "alpha-2"],
     ["alpha-2", "alpha-1"],
   ])("leave Avahi its unicast: of ten questions by %s, %s answers ten", async (by, host) => {
-    const argv = [process.execPath, "-e", ASKER, bed.lab.address(host), `${host}.local`, "udp4"];
-    const { stdout, stderr } = await bed.lab.exec(by, argv);
-    expect({ stdout: stdout.trim(), stderr }).toEqual({ stdout: "10", stderr: "" });
+    expect(await countUnicastAnswers(bed.lab, by, host)).toBe(10);
   });
 
   it("are seen by Avahi's own browser", async () => {
