@@ -1,5 +1,6 @@
 /** All that is fuzzed. */
 import type { FuzzTarget } from "../engine/target.ts";
+import { AVAHI_TARGETS } from "./avahi.ts";
 import { BACKUP_TARGETS } from "./backup.ts";
 import { BRIDGE_RULE_TARGETS } from "./bridge-rules.ts";
 import { IDENTITY_TARGETS } from "./identity.ts";
@@ -16,6 +17,7 @@ import { STREAM_TARGETS } from "./streams.ts";
 export const TARGETS: readonly FuzzTarget[] = [
   ...LINK_TARGETS,
   ...MDNS_TARGETS,
+  ...AVAHI_TARGETS,
   ...STREAM_TARGETS,
   ...MAPPING_TARGETS,
   ...MESSAGE_TARGETS,
