@@ -15,6 +15,8 @@ const PACKAGES = [
   "ethtool",
   "iperf3",
   "socat",
+  // An mDNS browser that shares no code with Avahi.
+  "python3-zeroconf",
 ];
 
 function isInstalled(name) {
