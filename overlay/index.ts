@@ -2,6 +2,7 @@
 export type * from "./types.ts";
 export { OverlayError, type OverlayErrorCode } from "./errors.ts";
 export { initOverlay, startOverlay } from "./io/overlay.ts";
+export { BOX_OVERHEAD_BYTES, sealTo } from "./identity/sealing.ts";
 export { forgetState } from "./io/state.ts";
 export type { OverlayOptions, OverlayParts } from "./io/options.ts";
 export {

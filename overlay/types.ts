@@ -256,6 +256,12 @@ export interface Overlay {
    * @throws {OverlayError} when it is not known, or this host may not remove it
    */
   revoke(host: string, options: { readonly keepsAdmitted: boolean }): Promise<RevocationResult>;
+  /**
+   * Opens what was sealed to this host (`sealTo`).
+   *
+   * @throws {WireError} when the box is another's, or was touched
+   */
+  unseal(box: Uint8Array): Uint8Array;
   /** This host's own records as a backup holds them; it holds the keys of the state directory, too. */
   backupRecords(): Uint8Array;
   /** A backup with this host's keys was made. @param atMs wall clock */

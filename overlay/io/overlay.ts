@@ -5,6 +5,7 @@ import { limitWarnings } from "../../platform/limited-log.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { toBase32 } from "../../platform/base32.ts";
 import { encodeEntries } from "../backup/backup-file.ts";
+import { openSealed } from "../identity/sealing.ts";
 import type { PendingHost } from "../identity/pending-hosts.ts";
 import { isClient, type SetHost } from "../subnet/host-set.ts";
 import type {
@@ -230,6 +231,10 @@ class RunningOverlay implements Overlay {
   async #remove(key: Uint8Array, slot = ""): Promise<boolean> {
     await this.#host.restored.release(key, slot);
     return this.#inSession(({ directory }) => directory.remove(key, slot));
+  }
+
+  unseal(box: Uint8Array): Uint8Array {
+    return openSealed(this.#host.hostKey.seed, box);
   }
 
   backupRecords(): Uint8Array {
