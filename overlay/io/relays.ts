@@ -23,6 +23,8 @@ const DIAL_TIMEOUT_MS = 3_000;
 const STAGGER_MS = 300;
 /** A host that refused to relay, or could not be reached, is left alone for so long. */
 const AVOID_MS = 30_000;
+/** One that did not answer a host without any relay is tried again sooner: nobody else reaches that host. */
+const LONE_AVOID_MS = 2_000;
 /** Round trips within so much of the best count as equally near. */
 const NEAR_MS = 20;
 const TRIED_MAX = 6;
@@ -127,7 +129,8 @@ export class Relays {
       if (!(await channel.probe(DIAL_TIMEOUT_MS))) throw new Error("it does not answer");
       return { ...one, address, tookMs: clock.monotonicMs() - startedMs };
     } catch (error) {
-      this.#avoided.set(one.host.id, clock.monotonicMs() + AVOID_MS);
+      const avoidMs = this.#held.size === 0 ? LONE_AVOID_MS : AVOID_MS;
+      this.#avoided.set(one.host.id, clock.monotonicMs() + avoidMs);
       log.debug("no relay", { host: one.host.id, reason: errorMessage(error) });
       return undefined;
     }
