@@ -1,0 +1,73 @@
+/** What the hosts of a crew say to each other. */
+import { fromBase32, toBase32 } from "../../platform/base32.ts";
+import { WireError } from "../../platform/errors.ts";
+import { messageFormat } from "../exchange/exchange-schema.ts";
+
+export const CREW_FRAME_BYTES_MAX = 256 * 1024;
+const ITEMS_MAX = 1024;
+const ID_BYTES = 32;
+const LABEL_BYTES_MAX = 63;
+
+/** What the acting host shows on the link, for stand-bys to show the same. */
+export interface ShownService {
+  readonly originId: string;
+  /** The name it got. */
+  readonly instance: string;
+  readonly port: number;
+  readonly isGone: boolean;
+}
+
+export interface ExportedVersion {
+  readonly originId: string;
+  readonly version: bigint;
+}
+
+export interface CrewFrame {
+  /** Counts up; 0 in a frame that is no beat. */
+  readonly beat: number;
+  /** Has multicast DNS, so that it may act. */
+  readonly canAct: boolean;
+  readonly shown: readonly ShownService[];
+  readonly exported: readonly ExportedVersion[];
+}
+
+interface FrameMessage {
+  beat: number;
+  canAct: boolean;
+  shown: { origin: Uint8Array; instance: string; port: number; isGone: boolean }[];
+  exported: { origin: Uint8Array; version: bigint }[];
+}
+
+const FORMAT = messageFormat<FrameMessage>("CrewFrame", CREW_FRAME_BYTES_MAX);
+
+export function encodeCrewFrame({ beat, canAct, shown, exported }: CrewFrame): Uint8Array {
+  return FORMAT.encode({
+    beat,
+    canAct,
+    shown: shown.map(({ originId, ...rest }) => ({ origin: fromBase32(originId), ...rest })),
+    exported: exported.map(({ originId, version }) => ({ origin: fromBase32(originId), version })),
+  });
+}
+
+/** @throws {WireError} */
+export function decodeCrewFrame(bytes: Uint8Array): CrewFrame {
+  const { beat, canAct, shown, exported } = FORMAT.decode(bytes);
+  if (shown.length > ITEMS_MAX || exported.length > ITEMS_MAX)
+    throw new WireError(`a crew frame of more than ${ITEMS_MAX} services`);
+  return {
+    beat,
+    canAct,
+    shown: shown.map(({ origin, instance, port, isGone }) => {
+      if (port > 65_535) throw new WireError(`port ${port}`);
+      if (Buffer.byteLength(instance) > LABEL_BYTES_MAX)
+        throw new WireError("a long instance name");
+      return { originId: idText(origin), instance, port, isGone };
+    }),
+    exported: exported.map(({ origin, version }) => ({ originId: idText(origin), version })),
+  };
+}
+
+function idText(bytes: Uint8Array): string {
+  if (bytes.length !== ID_BYTES) throw new WireError(`an origin id of ${bytes.length} bytes`);
+  return toBase32(bytes);
+}

@@ -1,0 +1,199 @@
+/**
+ * Who acts for a subnet on its link: at most three hosts, its crew, each for some of four slots.
+ *
+ * All hosts know who lives in the subnet, so all pick the same three. These keep a stream to each other
+ * with a beat on it. Who is silent for `DEAD_MS`, or whose stream breaks, no longer acts; the others
+ * divide its slots at once. Two hosts may disagree for a moment and both act: services are shown twice with the
+ * same words then, which is no conflict, and exported twice under one origin id.
+ */
+import type { Machine, Tick } from "../../platform/machine.ts";
+import { rankHosts } from "./rendezvous.ts";
+import { SLOTS } from "./slots.ts";
+
+export const CREW_MAX = 3;
+export const BEAT_MS = 400;
+export const DEAD_MS = 1200;
+/** How long a new colleague is believed to live before it has said a word. */
+const GREETING_MS = 2000;
+/** Between two tries to reach a colleague that did not answer. */
+const REDIAL_MS = 1000;
+
+/** As the moment until which a colleague lives. */
+const DEAD = -Infinity;
+
+export type CrewEvent =
+  /** Live hosts of the subnet, this one among them; none while there is no subnet. */
+  | { readonly type: "hosts"; readonly subnetId: string; readonly hosts: readonly string[] }
+  /** A frame came. */
+  | { readonly type: "heard"; readonly host: string; readonly canAct: boolean }
+  | { readonly type: "opened"; readonly host: string }
+  /** The stream broke, or could not be opened. */
+  | { readonly type: "broke"; readonly host: string }
+  /** Whether this host has multicast DNS. */
+  | { readonly type: "able"; readonly canAct: boolean };
+
+export type CrewAction =
+  | { readonly type: "dial"; readonly host: string }
+  | { readonly type: "beat"; readonly host: string }
+  | { readonly type: "drop"; readonly host: string }
+  /** `slots[i]` is the host that acts for slot i; `undefined` when nobody can. */
+  | { readonly type: "duty"; readonly duty: CrewDuty };
+
+export interface CrewDuty {
+  /** Those that live, this host among them or not. */
+  readonly crew: readonly string[];
+  readonly slots: readonly (string | undefined)[];
+}
+
+interface Colleague {
+  /** `open`: its stream is there. */
+  state: "dialling" | "open" | "down";
+  /** Until then it counts as alive. */
+  aliveUntilMs: number;
+  canAct: boolean;
+  redialAtMs: number;
+}
+
+export class CrewMachine implements Machine<CrewEvent, CrewAction> {
+  readonly #self: string;
+  readonly #colleagues = new Map<string, Colleague>();
+  #crew: readonly string[] = [];
+  #subnetId = "";
+  #canAct = false;
+  #beatAtMs = Infinity;
+  #duty: CrewDuty = { crew: [], slots: Array<undefined>(SLOTS).fill(undefined) };
+
+  constructor(self: string) {
+    this.#self = self;
+  }
+
+  get wakeAtMs(): number {
+    let wakeAtMs = this.#colleagues.size > 0 ? this.#beatAtMs : Infinity;
+    for (const one of this.#colleagues.values()) {
+      if (one.state === "down") wakeAtMs = Math.min(wakeAtMs, one.redialAtMs);
+      if (one.aliveUntilMs !== DEAD) wakeAtMs = Math.min(wakeAtMs, one.aliveUntilMs);
+    }
+    return wakeAtMs;
+  }
+
+  get duty(): CrewDuty {
+    return this.#duty;
+  }
+
+  step(event: CrewEvent | Tick, nowMs: number): readonly CrewAction[] {
+    const actions: CrewAction[] = [];
+    switch (event.type) {
+      case "hosts":
+        this.#onHosts(event.subnetId, event.hosts, nowMs, actions);
+        break;
+      case "opened":
+        this.#onOpened(event.host, nowMs);
+        actions.push({ type: "beat", host: event.host });
+        break;
+      case "heard":
+        this.#onHeard(event.host, event.canAct, nowMs);
+        break;
+      case "broke":
+        this.#onBroke(event.host, nowMs);
+        break;
+      case "able":
+        this.#canAct = event.canAct;
+        for (const host of this.#open()) actions.push({ type: "beat", host });
+        break;
+      case "tick":
+        this.#onTick(nowMs, actions);
+    }
+    this.#assign(nowMs, actions);
+    return actions;
+  }
+
+  #onHosts(subnetId: string, hosts: readonly string[], nowMs: number, actions: CrewAction[]): void {
+    this.#subnetId = subnetId;
+    this.#crew = rankHosts(subnetId, hosts).slice(0, CREW_MAX);
+    const isMember = this.#crew.includes(this.#self);
+    const others = isMember ? this.#crew.filter((host) => host !== this.#self) : [];
+    for (const host of [...this.#colleagues.keys()]) {
+      if (others.includes(host)) continue;
+      this.#colleagues.delete(host);
+      actions.push({ type: "drop", host });
+    }
+    for (const host of others) {
+      if (this.#colleagues.has(host)) continue;
+      const redialAtMs = nowMs + REDIAL_MS;
+      const aliveUntilMs = nowMs + GREETING_MS;
+      this.#colleagues.set(host, { state: "dialling", aliveUntilMs, canAct: true, redialAtMs });
+      actions.push({ type: "dial", host });
+    }
+    if (this.#beatAtMs === Infinity) this.#beatAtMs = nowMs + BEAT_MS;
+  }
+
+  #onOpened(host: string, nowMs: number): void {
+    const one = this.#colleagues.get(host);
+    if (one === undefined) return;
+    one.state = "open";
+    // Nothing was heard yet: it keeps what is left of its greeting time.
+    if (one.aliveUntilMs === DEAD) one.aliveUntilMs = nowMs + DEAD_MS;
+  }
+
+  #onHeard(host: string, canAct: boolean, nowMs: number): void {
+    const one = this.#colleagues.get(host);
+    if (one === undefined) return;
+    one.state = "open";
+    one.canAct = canAct;
+    one.aliveUntilMs = nowMs + DEAD_MS;
+  }
+
+  #onBroke(host: string, nowMs: number): void {
+    const one = this.#colleagues.get(host);
+    if (one === undefined) return;
+    one.state = "down";
+    one.aliveUntilMs = DEAD;
+    one.redialAtMs = nowMs + REDIAL_MS;
+  }
+
+  #onTick(nowMs: number, actions: CrewAction[]): void {
+    if (nowMs >= this.#beatAtMs) {
+      this.#beatAtMs = nowMs + BEAT_MS;
+      for (const host of this.#open()) actions.push({ type: "beat", host });
+    }
+    for (const [host, one] of this.#colleagues) {
+      if (one.aliveUntilMs !== DEAD && nowMs >= one.aliveUntilMs) {
+        one.aliveUntilMs = DEAD;
+        one.state = "down";
+        one.redialAtMs = nowMs + REDIAL_MS;
+        actions.push({ type: "drop", host });
+      }
+      if (one.state !== "down" || nowMs < one.redialAtMs) continue;
+      one.state = "dialling";
+      one.redialAtMs = nowMs + REDIAL_MS;
+      actions.push({ type: "dial", host });
+    }
+  }
+
+  /** Divides the slots among those that live and can act. */
+  #assign(nowMs: number, actions: CrewAction[]): void {
+    const crew = this.#crew.filter((host) => host === this.#self || this.#isAlive(host, nowMs));
+    const able = crew.filter((host) =>
+      host === this.#self ? this.#canAct : this.#colleagues.get(host)?.canAct !== false,
+    );
+    const slots = Array.from(
+      { length: SLOTS },
+      (_, slot) => rankHosts(`${this.#subnetId}/${slot}`, able)[0],
+    );
+    const duty = { crew, slots };
+    if (JSON.stringify(duty) === JSON.stringify(this.#duty)) return;
+    this.#duty = duty;
+    actions.push({ type: "duty", duty });
+  }
+
+  /** Who is no member itself keeps no streams, and takes the crew for alive. */
+  #isAlive(host: string, nowMs: number): boolean {
+    if (!this.#crew.includes(this.#self)) return true;
+    const one = this.#colleagues.get(host);
+    return one !== undefined && one.aliveUntilMs > nowMs;
+  }
+
+  #open(): readonly string[] {
+    return [...this.#colleagues].filter(([, one]) => one.state === "open").map(([host]) => host);
+  }
+}
