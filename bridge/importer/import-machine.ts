@@ -1,0 +1,397 @@
+/**
+ * What of other links is shown on this one: records and rules in, keys to watch and services to show out.
+ *
+ * Every host of the crew shows the same PTR, SRV and TXT records under a host name that they share; the one that
+ * acts for the service's slot shows it first, since it probes for the name and picks the port, and tells the
+ * others both. So when it is killed no service vanishes, and only an address changes.
+ */
+import type { Machine, Tick } from "../../platform/machine.ts";
+import { slotOfOrigin } from "../crew/slots.ts";
+import { FreshnessBook, type KnownService, type Statement } from "../exchange/freshness.ts";
+import { inboxKey, normalizeKey, TYPES_KEY, typeKey, wordKey } from "../exchange/keys.ts";
+import { importGuard } from "../exchange/loop-guard.ts";
+import { Pace } from "../exchange/pace.ts";
+import type { ServiceRecord } from "../exchange/service-record.ts";
+import { selectsImport, type KnownSubnets } from "../rules/matching.ts";
+import { ALL_TYPES, type ImportRule, type Rule } from "../rules/rule.ts";
+import { serviceKey } from "../zeroconf/service.ts";
+import { nameCandidates } from "./instance-names.ts";
+import { hostOf, scopeOf, wantedText, type Wanted } from "./wanted.ts";
+
+/** Services elsewhere that are known of, and those of them that one link is shown. */
+const KNOWN_MAX = 4096;
+const SHOWN_MAX = 512;
+const TYPES_WATCHED_MAX = 256;
+/** Updates of one service on the link (RFC 6762 §8.4: 10 a minute). */
+const UPDATES_AT_ONCE = 5;
+const UPDATE_MS = 6000;
+/** What could not be shown is tried again. */
+const RETRY_MS = 30_000;
+
+export interface ImportSituation {
+  readonly self: string;
+  /** Empty: none yet. */
+  readonly subnetId: string;
+  /** This host is one of those that act and stand by. */
+  readonly isInCrew: boolean;
+  readonly acting: ReadonlySet<number>;
+  readonly rules: readonly Rule[];
+  /** All subnets known, this one among them. */
+  readonly subnets: KnownSubnets;
+}
+
+export type ImportEvent =
+  | { readonly type: "situation"; readonly situation: ImportSituation }
+  | { readonly type: "record"; readonly statement: Omit<Statement, "isVerified"> }
+  | ({ readonly type: "gone" } & Pick<Statement, "publisher" | "key" | "slot">)
+  /** The types that a host lists; none when it does no longer. */
+  | { readonly type: "types"; readonly publisher: string; readonly types: readonly string[] }
+  | { readonly type: "site"; readonly subnetId: string; readonly isAlive: boolean }
+  /** It is shown, here or by a colleague. */
+  | {
+      readonly type: "shown";
+      readonly originId: string;
+      readonly instance: string;
+      readonly port: number;
+      readonly by: "self" | "colleague";
+    }
+  /** A colleague shows it no longer. */
+  | { readonly type: "unshown"; readonly originId: string }
+  | { readonly type: "failed"; readonly originId: string; readonly reason: string };
+
+export type ImportAction =
+  /** Texts of all keys to watch. */
+  | { readonly type: "watch"; readonly keys: readonly string[] }
+  /** The sites to keep in touch with, and their exporters. */
+  | { readonly type: "sites"; readonly sites: ReadonlyMap<string, readonly string[]> }
+  | { readonly type: "show"; readonly wanted: Wanted }
+  | { readonly type: "hide"; readonly originId: string };
+
+interface Shown {
+  readonly instance: string;
+  readonly port: number;
+}
+
+const NOWHERE: ImportSituation = {
+  self: "",
+  subnetId: "",
+  isInCrew: false,
+  acting: new Set(),
+  rules: [],
+  subnets: [],
+};
+
+/** What is known of one service elsewhere, for people. */
+export interface ImportView {
+  readonly known: KnownService;
+  readonly rules: readonly ImportRule[];
+  readonly wanted: Wanted | undefined;
+  readonly shown: Shown | undefined;
+  readonly reason: string;
+}
+
+export class ImportMachine implements Machine<ImportEvent, ImportAction> {
+  #at = NOWHERE;
+  readonly #book = new FreshnessBook(KNOWN_MAX);
+  readonly #types = new Map<string, readonly string[]>();
+  readonly #silentSites = new Set<string>();
+  readonly #wanted = new Map<string, { readonly wanted: Wanted; readonly text: string }>();
+  /** As shown by this host. */
+  readonly #shown = new Map<string, Shown>();
+  /** As shown by a colleague. */
+  readonly #told = new Map<string, Shown>();
+  readonly #failures = new Map<string, string>();
+  readonly #pace = new Pace(UPDATES_AT_ONCE, UPDATE_MS);
+  readonly #waiting = new Map<string, number>();
+  /** Names that services had on this link before. */
+  readonly #names: ReadonlyMap<string, string>;
+  #watched = "";
+  #sites = "";
+
+  /** @param names kept up to date by its owner: origin id to instance */
+  constructor(names: ReadonlyMap<string, string>) {
+    this.#names = names;
+  }
+
+  get wakeAtMs(): number {
+    return Math.min(this.#book.nextExpiryMs(), ...this.#waiting.values());
+  }
+
+  step(event: ImportEvent | Tick, nowMs: number): readonly ImportAction[] {
+    const actions: ImportAction[] = [];
+    for (const originId of this.#apply(event, nowMs))
+      actions.push(...this.#review(originId, nowMs));
+    return [...this.#watch(), ...actions, ...this.#contact()];
+  }
+
+  /** All services elsewhere that a rule of this host selects. */
+  views(): readonly ImportView[] {
+    return [...this.#book.originIds].flatMap((originId) => {
+      const known = this.#book.get(originId);
+      const rules = known === undefined ? [] : this.#rulesFor(known);
+      if (known === undefined || rules.length === 0) return [];
+      const wanted = this.#wanted.get(originId)?.wanted;
+      const shown = this.#shown.get(originId);
+      return [{ known, rules, wanted, shown, reason: this.#reason(known, shown) }];
+    });
+  }
+
+  /** `serviceKey` of all that this host and its colleagues show. */
+  shownKeys(): ReadonlySet<string> {
+    const keys = new Set<string>();
+    for (const [originId, { instance }] of [...this.#told, ...this.#shown]) {
+      const type = this.#book.get(originId)?.record.type;
+      if (type !== undefined) keys.add(serviceKey({ instance, type }));
+    }
+    return keys;
+  }
+
+  /** What this host shows for all of the crew, for colleagues that came later. */
+  shownByCrew(): readonly { readonly originId: string; readonly shown: Shown }[] {
+    return [...this.#shown].flatMap(([originId, shown]) =>
+      this.#wanted.get(originId)?.wanted.scope === "crew" ? [{ originId, shown }] : [],
+    );
+  }
+
+  /** Takes the event in. @returns origin ids to look at again */
+  #apply(event: ImportEvent | Tick, nowMs: number): Iterable<string> {
+    switch (event.type) {
+      case "situation":
+        this.#at = event.situation;
+        this.#failures.clear();
+        this.#book.verify((record, publisher) => this.#isOfOrigin(record, publisher));
+        return this.#all();
+      case "record":
+        return this.#onRecord(event.statement);
+      case "gone":
+        return this.#one(this.#book.remove(event));
+      case "types":
+        if (event.types.length > 0) this.#types.set(event.publisher, event.types);
+        else this.#types.delete(event.publisher);
+        return [];
+      case "site":
+        if (event.isAlive) this.#silentSites.delete(event.subnetId);
+        else this.#silentSites.add(event.subnetId);
+        return this.#all();
+      case "shown": {
+        const { originId, instance, port } = event;
+        this.#failures.delete(originId);
+        (event.by === "self" ? this.#shown : this.#told).set(originId, { instance, port });
+        return event.by === "self" ? [] : [originId];
+      }
+      case "unshown":
+        this.#told.delete(event.originId);
+        return [event.originId];
+      case "failed":
+        this.#failures.set(event.originId, event.reason);
+        this.#wanted.delete(event.originId);
+        this.#shown.delete(event.originId);
+        this.#waiting.set(event.originId, nowMs + RETRY_MS);
+        return [];
+      case "tick":
+        return this.#onTick(nowMs);
+    }
+  }
+
+  #onRecord(given: Omit<Statement, "isVerified">): Iterable<string> {
+    const isVerified = this.#isOfOrigin(given.record, given.publisher);
+    return this.#one(this.#book.add({ ...given, isVerified }));
+  }
+
+  #onTick(nowMs: number): Iterable<string> {
+    const due = [...this.#waiting].filter(([, atMs]) => atMs <= nowMs).map(([id]) => id);
+    for (const originId of due) {
+      this.#waiting.delete(originId);
+      this.#failures.delete(originId);
+    }
+    return new Set([...this.#book.expire(nowMs), ...due]);
+  }
+
+  #review(originId: string, nowMs: number): readonly ImportAction[] {
+    const old = this.#wanted.get(originId);
+    const wanted = this.#wish(originId);
+    if (wanted === undefined) {
+      this.#waiting.delete(originId);
+      if (!this.#book.get(originId)) this.#forget(originId);
+      if (old === undefined) return [];
+      this.#wanted.delete(originId);
+      this.#shown.delete(originId);
+      return [{ type: "hide", originId }];
+    }
+    const text = wantedText(wanted);
+    // Who shows it goes on under the name and port it got.
+    if (old?.text === text) return [];
+    if (old === undefined && this.#failures.has(originId)) return [];
+    if (old !== undefined && !this.#mayUpdate(originId, nowMs)) return [];
+    this.#wanted.set(originId, { wanted, text });
+    return [{ type: "show", wanted }];
+  }
+
+  #wish(originId: string): Wanted | undefined {
+    const known = this.#book.get(originId);
+    if (known === undefined || this.#hiddenBecause(known) !== undefined) return undefined;
+    const old = this.#wanted.get(originId)?.wanted;
+    if (old === undefined && this.#wanted.size >= SHOWN_MAX) return undefined;
+    const { record } = known;
+    const rules = this.#rulesFor(known);
+    const scope = scopeOf(rules, this.#at.isInCrew);
+    if (scope === undefined) return undefined;
+    const slot = slotOfOrigin(originId);
+    const isDirect = rules.some((rule) => rule.isDirect) && record.addresses.length > 0;
+    const way = isDirect ? "direct" : "relay";
+    const host = hostOf(scope, way, { ...this.#at, slot }, originId);
+    const told = scope === "crew" ? this.#told.get(originId) : undefined;
+    const isActing = scope !== "crew" || this.#at.acting.has(slot);
+    const base = { originId, record, scope, way, host } as const;
+    if (
+      old !== undefined &&
+      old.scope === scope &&
+      old.way === way &&
+      this.#keeps(old, told, isActing)
+    )
+      return { ...base, names: old.names, port: old.port, isTakeover: old.isTakeover };
+    if (told !== undefined)
+      return { ...base, names: [told.instance], port: told.port, isTakeover: true };
+    if (!isActing) return undefined;
+    const names = this.#freeNames(originId, record);
+    return { ...base, names, port: 0, isTakeover: false };
+  }
+
+  /** Whether what was wanted of a service stands: unless the acting colleague shows it otherwise. */
+  #keeps(old: Wanted, told: Shown | undefined, isActing: boolean): boolean {
+    if (isActing || told === undefined) return true;
+    return old.port === told.port && old.names[0] === told.instance;
+  }
+
+  /** Not those that another service of the type has here. */
+  #freeNames(originId: string, record: ServiceRecord): readonly string[] {
+    const taken = new Set<string>();
+    for (const [other, { instance }] of [...this.#told, ...this.#shown])
+      if (other !== originId && this.#book.get(other)?.record.type === record.type)
+        taken.add(instance);
+    for (const [other, { wanted }] of this.#wanted)
+      if (other !== originId && !this.#shown.has(other) && wanted.record.type === record.type)
+        taken.add(wanted.names[0] ?? "");
+    const all = nameCandidates(record.instance, record.site, this.#names.get(originId));
+    const free = all.filter((name) => !taken.has(name));
+    return free.length > 0 ? free : all;
+  }
+
+  #reason(known: KnownService, shown: Shown | undefined): string {
+    const { originId } = known;
+    if (shown !== undefined) return "";
+    const failure = this.#failures.get(originId);
+    if (failure !== undefined) return failure;
+    const hidden = this.#hiddenBecause(known);
+    if (hidden !== undefined) return hidden;
+    if (this.#wanted.has(originId)) return "it is being announced";
+    if (this.#wanted.size >= SHOWN_MAX) return `this link is shown ${SHOWN_MAX} services already`;
+    return "another host of this subnet shows it";
+  }
+
+  #hiddenBecause({ record, publisher, isVerified, originId }: KnownService): string | undefined {
+    if (this.#at.subnetId === "") return "this host is in no subnet yet";
+    const own = this.#at.subnets.find(({ id }) => id === this.#at.subnetId);
+    const ownHosts = new Set((own?.hosts ?? []).map(({ id }) => id));
+    const { subnetId: ownSubnet } = this.#at;
+    const guard = importGuard(record, { ownSubnet, ownHosts, publisher });
+    if (guard !== undefined) return guard;
+    const known = this.#book.get(originId);
+    if (known === undefined || this.#rulesFor({ ...known, isVerified }).length === 0)
+      return "no rule imports it";
+    if (this.#silentSites.has(record.originSubnet)) return "its site does not answer";
+    return undefined;
+  }
+
+  #rulesFor(known: KnownService): readonly ImportRule[] {
+    const { record, publisher, keys, isVerified } = known;
+    return this.#ownRules().filter((rule) => {
+      const foundUnder = rule.keys.filter(
+        (key) => keys.has(wordKey(key)) || record.keys.includes(normalizeKey(key)),
+      );
+      return selectsImport(rule, {
+        type: record.type,
+        // Who only says so is from nowhere that a rule could name.
+        originSubnet: isVerified ? record.originSubnet : "",
+        originHosts: isVerified ? [publisher] : [],
+        foundUnder,
+        isListed: record.isListed || keys.has(typeKey(record.type)),
+      });
+    });
+  }
+
+  /** Who is not of the crew obeys rules that are for each host by itself. */
+  #ownRules(): readonly ImportRule[] {
+    return this.#at.rules
+      .filter((rule) => rule.type === "import")
+      .filter((rule) => this.#at.isInCrew || rule.isHere || rule.isLocalOnly);
+  }
+
+  #watch(): readonly ImportAction[] {
+    const keys = this.#keysToWatch();
+    const text = JSON.stringify(keys);
+    if (text === this.#watched) return [];
+    this.#watched = text;
+    return [{ type: "watch", keys }];
+  }
+
+  #keysToWatch(): readonly string[] {
+    const rules = this.#at.subnetId === "" ? [] : this.#ownRules();
+    if (rules.length === 0) return [];
+    const keys = new Set([inboxKey(this.#at.self)]);
+    const listed = new Set([...this.#types.values()].flat());
+    for (const rule of rules) {
+      for (const key of rule.keys) keys.add(wordKey(key));
+      if (rule.keys.length > 0) continue;
+      const isAll = rule.types[0] === ALL_TYPES;
+      if (isAll) keys.add(TYPES_KEY);
+      const types = isAll ? [...listed].slice(0, TYPES_WATCHED_MAX) : rule.types;
+      for (const type of types) keys.add(typeKey(type));
+    }
+    return [...keys].toSorted();
+  }
+
+  /** Touch is kept with the sites of all that is shown, or would be if they answered. */
+  #contact(): readonly ImportAction[] {
+    const sites = new Map<string, readonly string[]>();
+    for (const originId of this.#book.originIds) {
+      const known = this.#book.get(originId);
+      if (known === undefined) continue;
+      const { originSubnet, exporters } = known.record;
+      const isSilent = this.#silentSites.has(originSubnet) && this.#rulesFor(known).length > 0;
+      if (!isSilent && !this.#wanted.has(originId)) continue;
+      const hosts = sites.get(originSubnet) ?? [];
+      sites.set(originSubnet, [...new Set([...hosts, ...exporters])].slice(0, 8));
+    }
+    const text = JSON.stringify([...sites]);
+    if (text === this.#sites) return [];
+    this.#sites = text;
+    return [{ type: "sites", sites }];
+  }
+
+  #isOfOrigin(record: ServiceRecord, publisher: string): boolean {
+    const origin = this.#at.subnets.find(({ id }) => id === record.originSubnet);
+    return origin?.hosts.some(({ id }) => id === publisher) === true;
+  }
+
+  #forget(originId: string): void {
+    this.#told.delete(originId);
+    this.#failures.delete(originId);
+    this.#pace.forget(originId);
+  }
+
+  #mayUpdate(originId: string, nowMs: number): boolean {
+    const waitMs = this.#pace.take(originId, nowMs);
+    if (waitMs === 0) this.#waiting.delete(originId);
+    else this.#waiting.set(originId, nowMs + waitMs);
+    return waitMs === 0;
+  }
+
+  #all(): Iterable<string> {
+    return new Set([...this.#book.originIds, ...this.#wanted.keys()]);
+  }
+
+  #one(originId: string | undefined): Iterable<string> {
+    return originId === undefined ? [] : [originId];
+  }
+}
