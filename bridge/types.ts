@@ -23,7 +23,10 @@ export interface BridgeOptions {
 }
 
 export interface BridgeParts {
-  readonly overlay: Pick<Overlay, "directory" | "subnet" | "streams" | "subnets" | "status">;
+  readonly overlay: Pick<
+    Overlay,
+    "directory" | "subnet" | "streams" | "subnets" | "status" | "unseal"
+  >;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;

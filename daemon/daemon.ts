@@ -1,5 +1,6 @@
 /** The one place where the parts are put together: a running daemon, from its configuration. */
 import { randomInt } from "node:crypto";
+import { startBridge } from "../bridge/index.ts";
 import type { Bridge, BridgeOptions, BridgeParts } from "../bridge/index.ts";
 import { forgetState, startOverlay } from "../overlay/index.ts";
 import type { Overlay, OverlayOptions } from "../overlay/index.ts";
@@ -74,7 +75,7 @@ export async function startDaemon(
   const parts: DaemonParts = {
     clock: hostClock(),
     startOverlay,
-    startBridge: undefined,
+    startBridge,
     forgetState,
     ...given,
   };

@@ -3,6 +3,7 @@
  *
  * Two satisfy it, held to one conformance suite: Avahi over D-Bus, and our own.
  */
+import type { LinkAddressing } from "../../platform/address.ts";
 import type { DnsName } from "../../platform/dns/name.ts";
 import type { ServiceId, ZeroconfService } from "./service.ts";
 
@@ -65,5 +66,7 @@ export interface ZeroconfBackend {
   ): Promise<{ withdraw(): Promise<void> }>;
   /** A conflict after a name was established: the loser is told its new name (§9). */
   onRenamed(listener: (from: ServiceId, to: ServiceId) => void): () => void;
+  /** The addresses of its link, or the link itself, are other ones now. Absent: it sees that itself. */
+  becomeLink?(link: LinkAddressing): Promise<void>;
   close(): Promise<void>;
 }

@@ -50,6 +50,7 @@ function start(): Promise<Daemon> {
     {
       log: { ...SILENT, error: (event) => void logged.push(event), setLevel: () => {} },
       startOverlay: () => Promise.resolve(overlay),
+      startBridge: undefined,
       forgetState: async (path) => void forgotten.push(path),
     },
   );

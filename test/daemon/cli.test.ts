@@ -28,6 +28,7 @@ beforeAll(async () => {
     {
       log: { ...SILENT, setLevel: () => {} },
       startOverlay: () => Promise.resolve(overlay),
+      startBridge: undefined,
       forgetState: async () => {},
     },
   );

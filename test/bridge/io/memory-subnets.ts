@@ -18,6 +18,7 @@ export class MemorySubnets {
   readonly #changes = new EventEmitter().setMaxListeners(0);
   /** Pairs that cannot reach each other, as `a b`. */
   readonly cut = new Set<string>();
+  readonly #streams: [readonly string[], HostStream][] = [];
   /** Streams opened so far. */
   dials = 0;
 
@@ -73,6 +74,13 @@ export class MemorySubnets {
     this.#changes.emit("change");
   }
 
+  /** Its streams break at once; the subnet learns of it when `remove` is called. */
+  kill(id: string): void {
+    this.#hosts.get(id)?.handlers.clear();
+    for (const [ends, stream] of this.#streams)
+      if (ends.includes(id)) stream.abort(new Error(`${id} died`));
+  }
+
   #viewsOf(subnet: string, self: string): readonly HostView[] {
     return [...this.#hosts]
       .filter(([, host]) => host.subnet === subnet)
@@ -98,7 +106,8 @@ export class MemorySubnets {
     if (handler === undefined || this.cut.has(`${from} ${to}`) || this.cut.has(`${to} ${from}`))
       throw new OverlayError("ERR_OVERLAY_UNREACHABLE", `no way to ${to}`);
     const [near, far] = streamPair(from, to);
-    void handler(far);
+    this.#streams.push([[from, to], near]);
+    handler(far).catch((error: Error) => far.abort(error)); // as the overlay does
     return near;
   }
 }

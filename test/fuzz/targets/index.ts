@@ -2,6 +2,7 @@
 import type { FuzzTarget } from "../engine/target.ts";
 import { AVAHI_TARGETS } from "./avahi.ts";
 import { BACKUP_TARGETS } from "./backup.ts";
+import { BRIDGE_EXCHANGE_TARGETS } from "./bridge-exchange.ts";
 import { BRIDGE_RULE_TARGETS } from "./bridge-rules.ts";
 import { IDENTITY_TARGETS } from "./identity.ts";
 import { LINK_TARGETS } from "./link.ts";
@@ -27,5 +28,6 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...BACKUP_TARGETS,
   ...RELAY_TARGETS,
   ...BRIDGE_RULE_TARGETS,
+  ...BRIDGE_EXCHANGE_TARGETS,
   ...SHELL_TARGETS,
 ];

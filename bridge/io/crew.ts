@@ -1,0 +1,156 @@
+/** The streams of a crew, and what its hosts tell each other on them. */
+import type { HostStream, Overlay } from "../../overlay/index.ts";
+import type { Clock } from "../../platform/clock.ts";
+import { errorMessage } from "../../platform/errors.ts";
+import { createDriver, type Driver } from "../../platform/io/driver.ts";
+import type { Logger } from "../../platform/logger.ts";
+import {
+  CREW_FRAME_BYTES_MAX,
+  decodeCrewFrame,
+  encodeCrewFrame,
+  type CrewFrame,
+} from "../crew/crew-frame.ts";
+import {
+  CrewMachine,
+  type CrewAction,
+  type CrewDuty,
+  type CrewEvent,
+} from "../crew/crew-machine.ts";
+import { readMessages, writeMessage } from "./message-stream.ts";
+
+const PROTOCOL = "bridge-crew/1";
+const DIAL_MS = 2000;
+
+export interface CrewParts {
+  readonly overlay: Pick<Overlay, "streams" | "subnet" | "status">;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Who acts has changed. */
+  onDuty(duty: CrewDuty): void;
+  /** A colleague said something besides that it is there. */
+  onNews(host: string, frame: CrewFrame): void;
+  /** All that a colleague who came just now has to know. */
+  greeting(): Pick<CrewFrame, "shown" | "exported">;
+}
+
+type News = Partial<Pick<CrewFrame, "shown" | "exported">>;
+
+export class Crew {
+  readonly #parts: CrewParts;
+  readonly #self: string;
+  readonly #machine: CrewMachine;
+  readonly #driver: Driver<CrewEvent>;
+  readonly #streams = new Map<string, HostStream>();
+  readonly #stopping = new AbortController();
+  readonly #stopHandling: () => void;
+  #canAct = false;
+  #beat = 0;
+
+  constructor(parts: CrewParts) {
+    this.#parts = parts;
+    this.#self = parts.overlay.status().host.id;
+    this.#machine = new CrewMachine(this.#self);
+    this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
+    this.#stopHandling = parts.overlay.streams.handle(PROTOCOL, (stream) => this.#accept(stream));
+  }
+
+  get duty(): CrewDuty {
+    return this.#machine.duty;
+  }
+
+  /** The subnet, or who is in it, changed. */
+  refresh(): void {
+    const { id = "", hosts } = this.#parts.overlay.subnet;
+    const ids = hosts.map((host) => host.id);
+    this.#driver.feed({ type: "hosts", subnetId: id, hosts: id === "" ? [] : ids });
+  }
+
+  /** Whether this host has multicast DNS. */
+  setAble(canAct: boolean): void {
+    this.#canAct = canAct;
+    this.#driver.feed({ type: "able", canAct });
+  }
+
+  tell(news: News): void {
+    for (const host of this.#streams.keys()) this.#send(host, news);
+  }
+
+  /** Colleagues see the streams end and take over at once. */
+  stop(): void {
+    this.#stopping.abort();
+    this.#stopHandling();
+    this.#driver.stop();
+    for (const stream of this.#streams.values()) stream.abort(new Error("the bridge stopped"));
+    this.#streams.clear();
+  }
+
+  #perform(action: CrewAction): void {
+    switch (action.type) {
+      case "dial":
+        // One of two dials, so that there is one stream; the other waits for it.
+        if (this.#self < action.host) void this.#dial(action.host);
+        break;
+      case "beat":
+        this.#beat = (this.#beat % 0xffff_ffff) + 1;
+        this.#send(action.host, {}, this.#beat);
+        break;
+      case "drop":
+        this.#streams.get(action.host)?.abort(new Error("no longer a colleague, or silent"));
+        this.#streams.delete(action.host);
+        break;
+      case "duty":
+        this.#parts.onDuty(action.duty);
+    }
+  }
+
+  async #dial(host: string): Promise<void> {
+    const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DIAL_MS)]);
+    try {
+      const stream = await this.#parts.overlay.streams.dial(host, PROTOCOL, signal);
+      await this.#follow(stream);
+    } catch (error) {
+      this.#parts.log.debug("colleague not reached", { host, reason: errorMessage(error) });
+      this.#driver.feed({ type: "broke", host });
+    }
+  }
+
+  async #accept(stream: HostStream): Promise<void> {
+    const isSibling = this.#parts.overlay.subnet.hosts.some(({ id }) => id === stream.peer);
+    if (!isSibling || this.#stopping.signal.aborted) {
+      stream.abort(new Error("not a host of this subnet"));
+      return;
+    }
+    await this.#follow(stream);
+  }
+
+  async #follow(stream: HostStream): Promise<void> {
+    const host = stream.peer;
+    this.#streams.get(host)?.abort(new Error("another stream took its place"));
+    this.#streams.set(host, stream);
+    this.#driver.feed({ type: "opened", host });
+    this.#send(host, this.#parts.greeting());
+    try {
+      for await (const bytes of readMessages(stream.bytes, CREW_FRAME_BYTES_MAX)) {
+        if (this.#streams.get(host) !== stream) return;
+        const frame = decodeCrewFrame(bytes);
+        this.#driver.feed({ type: "heard", host, canAct: frame.canAct });
+        if (frame.shown.length + frame.exported.length > 0) this.#parts.onNews(host, frame);
+      }
+    } catch (error) {
+      this.#parts.log.debug("colleague lost", { host, reason: errorMessage(error) });
+      stream.abort(error instanceof Error ? error : new Error(String(error)));
+    }
+    if (this.#streams.get(host) !== stream) return;
+    this.#streams.delete(host);
+    if (!this.#stopping.signal.aborted) this.#driver.feed({ type: "broke", host });
+  }
+
+  #send(host: string, { shown = [], exported = [] }: News, beat = 0): void {
+    const stream = this.#streams.get(host);
+    if (stream === undefined) return;
+    const frame = encodeCrewFrame({ beat, canAct: this.#canAct, shown, exported });
+    writeMessage(stream, frame).catch((error: unknown) => {
+      this.#parts.log.debug("colleague not told", { host, reason: errorMessage(error) });
+    });
+  }
+}

@@ -1,0 +1,119 @@
+/** Browses the link for the types that rules and readers want, and keeps what it found. */
+import { setTimeout as sleep } from "node:timers/promises";
+import { errorMessage } from "../../platform/errors.ts";
+import type { Logger } from "../../platform/logger.ts";
+import type { BrowseEvent, ZeroconfBackend } from "../zeroconf/backend.ts";
+
+/** Types that one link may make us browse. */
+const TYPES_MAX = 256;
+const RETRY_MS = 1000;
+
+export interface LinkBrowserParts {
+  readonly log: Logger;
+  readonly backend: ZeroconfBackend;
+  /** Whether the bridge carries services of that type at all. */
+  isBridgeable(type: string): boolean;
+  onEvent(event: BrowseEvent): void;
+}
+
+export class LinkBrowser {
+  readonly #parts: LinkBrowserParts;
+  readonly #browses = new Map<string, AbortController>();
+  readonly #listed = new Set<string>();
+  #wanted: ReadonlySet<string> = new Set();
+  #enumeration: AbortController | undefined;
+
+  constructor(parts: LinkBrowserParts) {
+    this.#parts = parts;
+  }
+
+  /** Types that somebody on the link announces, as far as they were asked for. */
+  get listed(): ReadonlySet<string> {
+    return this.#listed;
+  }
+
+  /**
+   * @param isAll whether to browse every type that the link lists, too
+   * @param types what to browse in any case; `all` among them means nothing
+   */
+  set(isAll: boolean, types: ReadonlySet<string>): void {
+    if (isAll) this.#enumerate();
+    else this.#endEnumeration();
+    this.#wanted = new Set([...types].filter((type) => type.startsWith("_")));
+    this.#update();
+  }
+
+  stop(): void {
+    this.#endEnumeration();
+    this.#wanted = new Set();
+    this.#listed.clear();
+    this.#update();
+  }
+
+  #update(): void {
+    const types = new Set(
+      [...this.#wanted, ...(this.#enumeration === undefined ? [] : this.#listed)]
+        .filter((type) => this.#parts.isBridgeable(type))
+        .slice(0, TYPES_MAX),
+    );
+    for (const [type, browse] of this.#browses) {
+      if (types.has(type)) continue;
+      browse.abort();
+      this.#browses.delete(type);
+    }
+    for (const type of types) {
+      if (this.#browses.has(type)) continue;
+      const browse = new AbortController();
+      this.#browses.set(type, browse);
+      void this.#browse(type, browse.signal);
+    }
+  }
+
+  async #browse(type: string, signal: AbortSignal): Promise<void> {
+    const { backend, log, onEvent } = this.#parts;
+    const found = new Map<string, BrowseEvent & { readonly type: "gone" }>();
+    while (!signal.aborted) {
+      try {
+        for await (const event of backend.browse(type, signal)) {
+          const id = event.type === "found" ? event.service : event.id;
+          const { instance } = id;
+          if (event.type === "gone") found.delete(instance);
+          else found.set(instance, { type: "gone", id: { instance, type: id.type } });
+          onEvent(event);
+        }
+      } catch (error) {
+        if (!signal.aborted) log.warn("not browsed", { type, reason: errorMessage(error) });
+      }
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => {}); // the loop sees an abort
+    }
+    for (const gone of found.values()) onEvent(gone);
+  }
+
+  #enumerate(): void {
+    if (this.#enumeration !== undefined) return;
+    this.#enumeration = new AbortController();
+    void this.#followTypes(this.#enumeration.signal);
+  }
+
+  #endEnumeration(): void {
+    this.#enumeration?.abort();
+    this.#enumeration = undefined;
+    this.#listed.clear();
+  }
+
+  async #followTypes(signal: AbortSignal): Promise<void> {
+    const { backend, log } = this.#parts;
+    while (!signal.aborted) {
+      try {
+        for await (const { type, serviceType } of backend.browseTypes(signal)) {
+          // A type that is gone for a moment is browsed on: its services are what counts.
+          if (type === "found") this.#listed.add(serviceType.toLowerCase());
+          this.#update();
+        }
+      } catch (error) {
+        if (!signal.aborted) log.warn("types not listed", { reason: errorMessage(error) });
+      }
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => {}); // the loop sees an abort
+    }
+  }
+}
