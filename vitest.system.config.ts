@@ -1,11 +1,42 @@
 import { defineConfig } from "vitest/config";
 
-/** Tests with real daemons, switches and network namespaces: one file at a time, long limits. */
+/** Files that hold what they do against a clock, or load the machine; each has it for itself. */
+const ALONE = [
+  "test/long/**/*.test.ts",
+  "test/system/cli-*.test.ts",
+  "test/system/lab-*.test.ts",
+  "test/system/mdns-link.test.ts",
+  "test/system/overlay-{avahi,crash,join,life,link,roam,routing,trouble,wide}.test.ts",
+];
+
+/**
+ * Tests with real daemons, switches and network namespaces, with long limits: first those that need
+ * the machine for themselves, then the others two at a time, since they wait most of the time.
+ */
 export default defineConfig({
   test: {
-    include: ["test/system/**/*.test.ts", "test/long/**/*.test.ts"],
-    fileParallelism: false,
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: "alone",
+          include: ALONE,
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+      {
+        extends: true,
+        test: {
+          name: "together",
+          include: ["test/system/**/*.test.ts"],
+          exclude: ALONE,
+          maxWorkers: 2,
+          sequence: { groupOrder: 2 },
+        },
+      },
+    ],
   },
 });
