@@ -30,7 +30,7 @@ import {
   type EntranceParts,
   type OpenedStream,
 } from "./entrance.ts";
-import { tryStaggered } from "./staggered.ts";
+import { tryStaggered } from "../../platform/io/staggered.ts";
 import { SpareStreams } from "./spare-streams.ts";
 import { StreamEntrance } from "./stream-entrance.ts";
 

@@ -6,7 +6,7 @@ import { isOnLink, withZone, type LinkAddressing } from "../../platform/address.
 import { errorMessage } from "../../platform/errors.ts";
 import { BridgeError } from "../errors.ts";
 import { reset, SOCKET_OPTIONS, SOCKET_QUEUE_BYTES } from "./splice.ts";
-import { tryStaggered } from "./staggered.ts";
+import { tryStaggered } from "../../platform/io/staggered.ts";
 
 const STAGGER_MS = 300;
 const CONNECT_TIMEOUT_MS = 5_000;
