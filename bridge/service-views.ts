@@ -4,7 +4,7 @@ import { slotOfOrigin, slotOfService } from "./crew/slots.ts";
 import { toHex } from "../platform/bytes.ts";
 import { fromBase32 } from "../platform/base32.ts";
 import type { LocalService } from "./exporter/export-machine.ts";
-import type { ImportView } from "./importer/import-machine.ts";
+import type { ImportView } from "./importer/import-events.ts";
 import type { ImportedServiceView, LocalServiceView } from "./types.ts";
 
 /** What is exported, and by whom; by name. */

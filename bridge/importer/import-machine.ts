@@ -12,10 +12,11 @@ import { inboxKey, normalizeKey, TYPES_KEY, typeKey, wordKey } from "../exchange
 import { importGuard } from "../exchange/loop-guard.ts";
 import { Pace } from "../exchange/pace.ts";
 import type { ServiceRecord } from "../exchange/service-record.ts";
-import { selectsImport, type KnownSubnets } from "../rules/matching.ts";
-import { ALL_TYPES, type ImportRule, type Rule } from "../rules/rule.ts";
+import { selectsImport } from "../rules/matching.ts";
+import { ALL_TYPES, type ImportRule } from "../rules/rule.ts";
 import { serviceKey } from "../zeroconf/service.ts";
-import { nameCandidates } from "./instance-names.ts";
+import { freeNames, freePorts, type Neighbour, type Place } from "./free-places.ts";
+import type { ImportAction, ImportEvent, ImportSituation, ImportView } from "./import-events.ts";
 import { hostOf, scopeOf, wantedText, type Wanted } from "./wanted.ts";
 
 /** Services elsewhere that are known of, and those of them that one link is shown. */
@@ -28,50 +29,6 @@ const UPDATE_MS = 6000;
 /** What could not be shown is tried again. */
 const RETRY_MS = 30_000;
 
-export interface ImportSituation {
-  readonly self: string;
-  /** Empty: none yet. */
-  readonly subnetId: string;
-  /** This host is one of those that act and stand by. */
-  readonly isInCrew: boolean;
-  readonly acting: ReadonlySet<number>;
-  readonly rules: readonly Rule[];
-  /** All subnets known, this one among them. */
-  readonly subnets: KnownSubnets;
-}
-
-export type ImportEvent =
-  | { readonly type: "situation"; readonly situation: ImportSituation }
-  | { readonly type: "record"; readonly statement: Omit<Statement, "isVerified"> }
-  | ({ readonly type: "gone" } & Pick<Statement, "publisher" | "key" | "slot">)
-  /** The types that a host lists; none when it does no longer. */
-  | { readonly type: "types"; readonly publisher: string; readonly types: readonly string[] }
-  | { readonly type: "site"; readonly subnetId: string; readonly isAlive: boolean }
-  /** It is shown, here or by a colleague. */
-  | {
-      readonly type: "shown";
-      readonly originId: string;
-      readonly instance: string;
-      readonly port: number;
-      readonly by: "self" | "colleague";
-    }
-  /** A colleague shows it no longer. */
-  | { readonly type: "unshown"; readonly originId: string }
-  | { readonly type: "failed"; readonly originId: string; readonly reason: string };
-
-export type ImportAction =
-  /** Texts of all keys to watch. */
-  | { readonly type: "watch"; readonly keys: readonly string[] }
-  /** The sites to keep in touch with, and their exporters. */
-  | { readonly type: "sites"; readonly sites: ReadonlyMap<string, readonly string[]> }
-  | { readonly type: "show"; readonly wanted: Wanted }
-  | { readonly type: "hide"; readonly originId: string };
-
-interface Shown {
-  readonly instance: string;
-  readonly port: number;
-}
-
 const NOWHERE: ImportSituation = {
   self: "",
   subnetId: "",
@@ -81,15 +38,6 @@ const NOWHERE: ImportSituation = {
   subnets: [],
 };
 
-/** What is known of one service elsewhere, for people. */
-export interface ImportView {
-  readonly known: KnownService;
-  readonly rules: readonly ImportRule[];
-  readonly wanted: Wanted | undefined;
-  readonly shown: Shown | undefined;
-  readonly reason: string;
-}
-
 export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   #at = NOWHERE;
   readonly #book = new FreshnessBook(KNOWN_MAX);
@@ -97,9 +45,9 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   readonly #silentSites = new Set<string>();
   readonly #wanted = new Map<string, { readonly wanted: Wanted; readonly text: string }>();
   /** As shown by this host. */
-  readonly #shown = new Map<string, Shown>();
+  readonly #shown = new Map<string, Place>();
   /** As shown by a colleague. */
-  readonly #told = new Map<string, Shown>();
+  readonly #told = new Map<string, Place>();
   readonly #failures = new Map<string, string>();
   readonly #pace = new Pace(UPDATES_AT_ONCE, UPDATE_MS);
   readonly #waiting = new Map<string, number>();
@@ -147,7 +95,7 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   }
 
   /** What this host shows for all of the crew, for colleagues that came later. */
-  shownByCrew(): readonly { readonly originId: string; readonly shown: Shown }[] {
+  shownByCrew(): readonly { readonly originId: string; readonly shown: Place }[] {
     return [...this.#shown].flatMap(([originId, shown]) =>
       this.#wanted.get(originId)?.wanted.scope === "crew" ? [{ originId, shown }] : [],
     );
@@ -177,7 +125,11 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
         const { originId, instance, port } = event;
         this.#failures.delete(originId);
         (event.by === "self" ? this.#shown : this.#told).set(originId, { instance, port });
-        return event.by === "self" ? [] : [originId];
+        if (event.by === "self") return [];
+        return [
+          originId,
+          ...[...this.#shown.keys()].filter((id) => this.#shown.get(id)?.port === port),
+        ];
       }
       case "unshown":
         this.#told.delete(event.originId);
@@ -243,41 +195,56 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
     const told = scope === "crew" ? this.#told.get(originId) : undefined;
     const isActing = scope !== "crew" || this.#at.acting.has(slot);
     const base = { originId, record, scope, way, host } as const;
-    if (
-      old !== undefined &&
-      old.scope === scope &&
-      old.way === way &&
-      this.#keeps(old, told, isActing)
-    )
-      return { ...base, names: old.names, port: old.port, isTakeover: old.isTakeover };
-    if (told !== undefined)
-      return { ...base, names: [told.instance], port: told.port, isTakeover: true };
-    if (!isActing) return undefined;
-    const names = this.#freeNames(originId, record);
-    return { ...base, names, port: 0, isTakeover: false };
+    const isPlaced = old !== undefined && old.scope === scope && old.way === way;
+    if (isPlaced && isActing && this.#mustMove(originId)) {
+      const { instance } = this.#shown.get(originId)!;
+      const ports = freePorts(originId, record, this.#neighbours(originId));
+      return { ...base, names: [instance], ports, isTakeover: true };
+    }
+    if (isPlaced && this.#keeps(old, told, isActing))
+      return { ...base, names: old.names, ports: old.ports, isTakeover: old.isTakeover };
+    if (told === undefined && !isActing) return undefined;
+    const neighbours = isActing ? this.#neighbours(originId) : [];
+    // Who stands by has the acting host's port or none; who takes over goes to another if it must.
+    const others = isActing ? freePorts(originId, record, neighbours) : [];
+    if (told !== undefined) {
+      const ports = [...new Set([told.port, ...others])];
+      return { ...base, names: [told.instance], ports, isTakeover: true };
+    }
+    const names = freeNames(record, this.#names.get(originId), neighbours);
+    return { ...base, names, ports: others, isTakeover: false };
   }
 
   /** Whether what was wanted of a service stands: unless the acting colleague shows it otherwise. */
-  #keeps(old: Wanted, told: Shown | undefined, isActing: boolean): boolean {
+  #keeps(old: Wanted, told: Place | undefined, isActing: boolean): boolean {
     if (isActing || told === undefined) return true;
-    return old.port === told.port && old.names[0] === told.instance;
+    return old.ports[0] === told.port && old.names[0] === told.instance;
   }
 
-  /** Not those that another service of the type has here. */
-  #freeNames(originId: string, record: ServiceRecord): readonly string[] {
-    const taken = new Set<string>();
-    for (const [other, { instance }] of [...this.#told, ...this.#shown])
-      if (other !== originId && this.#book.get(other)?.record.type === record.type)
-        taken.add(instance);
-    for (const [other, { wanted }] of this.#wanted)
-      if (other !== originId && !this.#shown.has(other) && wanted.record.type === record.type)
-        taken.add(wanted.names[0] ?? "");
-    const all = nameCandidates(record.instance, record.site, this.#names.get(originId));
-    const free = all.filter((name) => !taken.has(name));
-    return free.length > 0 ? free : all;
+  /** Two hosts gave one port to two services in one moment; none could stand by for the other. */
+  #mustMove(originId: string): boolean {
+    const port = this.#shown.get(originId)?.port;
+    return [...this.#told].some(
+      ([other, told]) => told.port === port && other < originId && !this.#shown.has(other),
+    );
   }
 
-  #reason(known: KnownService, shown: Shown | undefined): string {
+  /** Other services, as far as they have a name or a port here, or are to get one. */
+  #neighbours(originId: string): readonly Neighbour[] {
+    const neighbours: Neighbour[] = [];
+    for (const other of this.#book.originIds) {
+      const known = other === originId ? undefined : this.#book.get(other);
+      if (known === undefined) continue;
+      const place = this.#shown.get(other) ?? this.#told.get(other);
+      const awaited = this.#wanted.get(other)?.wanted.names[0];
+      const isToCome = place === undefined && this.#hiddenBecause(known) === undefined;
+      if (place === undefined && !isToCome) continue;
+      neighbours.push({ originId: other, record: known.record, place, awaited });
+    }
+    return neighbours;
+  }
+
+  #reason(known: KnownService, shown: Place | undefined): string {
     const { originId } = known;
     if (shown !== undefined) return "";
     const failure = this.#failures.get(originId);

@@ -20,18 +20,30 @@ export interface Wanted {
   readonly host: DnsName;
   /** Names to try, best first; one alone when a colleague shows it under that. */
   readonly names: readonly string[];
-  /** The port that a colleague listens on; 0: any, the origin's number if it is free. */
-  readonly port: number;
+  /** Ports to try, best first; that of the acting colleague alone for who stands by. */
+  readonly ports: readonly number[];
   /** A colleague has probed for the name already. */
   readonly isTakeover: boolean;
 }
 
 /** What of a wanted service calls for an update when it changes. */
-export function wantedText({ record, scope, way, host, names, port }: Wanted): string {
+export function wantedText({ record, scope, way, host, names, ports }: Wanted): string {
   const { instance, type, subtypes, txt, port: originPort, addresses } = record;
   const bytes = txt.map((one) => Buffer.from(one).toString("latin1"));
   const direct = way === "direct" ? addresses : [];
-  const said = [instance, type, subtypes, bytes, originPort, direct, scope, way, host, names, port];
+  const said = [
+    instance,
+    type,
+    subtypes,
+    bytes,
+    originPort,
+    direct,
+    scope,
+    way,
+    host,
+    names,
+    ports,
+  ];
   return JSON.stringify(said);
 }
 

@@ -6,13 +6,13 @@ import type { ShownService } from "../crew/crew-frame.ts";
 import { slotOfOrigin } from "../crew/slots.ts";
 import { inboxKey } from "../exchange/keys.ts";
 import { slotHost } from "../exchange/loop-guard.ts";
-import {
-  ImportMachine,
-  type ImportAction,
-  type ImportEvent,
-  type ImportSituation,
-  type ImportView,
-} from "../importer/import-machine.ts";
+import type {
+  ImportAction,
+  ImportEvent,
+  ImportSituation,
+  ImportView,
+} from "../importer/import-events.ts";
+import { ImportMachine } from "../importer/import-machine.ts";
 import type { Wanted } from "../importer/wanted.ts";
 import type { BridgeParts } from "../types.ts";
 import type { ZeroconfBackend } from "../zeroconf/backend.ts";

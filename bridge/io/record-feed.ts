@@ -11,7 +11,7 @@ import { decodePadded } from "../exchange/sealing.ts";
 import { decodeServiceRecord, originIdOf, type ServiceRecord } from "../exchange/service-record.ts";
 import { ShardReader, shardKey } from "../exchange/shard-tree.ts";
 import { decodeTypeList } from "../exchange/type-list.ts";
-import type { ImportEvent } from "../importer/import-machine.ts";
+import type { ImportEvent } from "../importer/import-events.ts";
 
 const RETRY_MS = 1000;
 

@@ -174,14 +174,14 @@ export class Showing {
   }
 
   #enter(wanted: Wanted, show: Show): Promise<EnteredPort> {
-    const { originId, record, scope, port } = wanted;
+    const { originId, record, scope, ports } = wanted;
     return this.#parts.relay.enter(
       {
         origin: fromBase32(originId),
         label: `${record.instance} (${record.type})`,
         protocol: record.type.endsWith("._udp") ? "udp" : "tcp",
         port: record.port,
-        ports: port === 0 ? undefined : [port],
+        ports,
         exporters: () => show.wanted?.record.exporters ?? [],
       },
       scope === "loopback" ? LOOPBACK : undefined,
@@ -203,9 +203,19 @@ interface SaidText {
   readonly content: string;
 }
 
-function placeText({ record, scope, way, host, names, port }: Wanted): string {
+function placeText({ record, scope, way, host, names, ports }: Wanted): string {
   const { instance, type, subtypes, port: originPort } = record;
-  return JSON.stringify([instance, type, subtypes, originPort, scope, way, host, names[0], port]);
+  return JSON.stringify([
+    instance,
+    type,
+    subtypes,
+    originPort,
+    scope,
+    way,
+    host,
+    names[0],
+    ports[0],
+  ]);
 }
 
 function contentText({ txt, addresses }: ZeroconfService): string {

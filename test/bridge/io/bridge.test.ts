@@ -236,6 +236,25 @@ describe("a crew", () => {
     expect(bed.link("b").log.filter((one) => one.startsWith("-"))).toEqual([]);
   }, 15_000);
 
+  it("listens at one port for a service on all hosts, though all services have the same one", async () => {
+    const { b } = await threeHostsEach(() => 5000);
+    await settled(8);
+    const portsOf = ({ bridge }: BedHost): string =>
+      bridge
+        .services()
+        .imported.flatMap(({ instance, shownAs, endpoint }) =>
+          shownAs === null ? [] : [`${instance} ${endpoint.replace(/.*:/, "")}`],
+        )
+        .toSorted()
+        .join();
+    await eventually(() => new Set(b.map(portsOf)).size === 1, 8000);
+    const ports = portsOf(b[0]!)
+      .split(",")
+      .map((text) => text.split(" ")[2]);
+    expect(new Set(ports).size).toBe(8);
+    expect(ports).toContain("5000");
+  }, 20_000);
+
   it("goes on exporting when the acting exporter is killed: nothing goes at the importers", async () => {
     const { a } = await threeHostsEach();
     await settled(8);
@@ -276,7 +295,7 @@ async function twoSites() {
   return { a, b, registered };
 }
 
-async function threeHostsEach() {
+async function threeHostsEach(portOf = (i: number): number => 5000 + i) {
   const a = await Promise.all(["a1", "a2", "a3"].map((name) => bed.start("a", name)));
   const b = await Promise.all(["b1", "b2", "b3"].map((name) => bed.start("b", name)));
   const isCrew = ({ bridge }: BedHost): boolean => bridge.status().crew.length === 3;
@@ -284,7 +303,7 @@ async function threeHostsEach() {
   const printer = bed.link("a").open();
   for (let i = 0; i < 8; i++)
     await printer.register(
-      registration(aService({ instance: `Service ${i}`, port: 5000 + i })),
+      registration(aService({ instance: `Service ${i}`, port: portOf(i) })),
       [],
     );
   await a[0]!.bridge.setRule(EXPORT_ALL);
