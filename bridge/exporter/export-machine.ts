@@ -175,6 +175,12 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
       }));
   }
 
+  /** Whether the link has a service of its own by that `serviceKey`, which no bridge shows. */
+  isAtHome(key: string): boolean {
+    const sight = this.#sights.get(key);
+    return sight !== undefined && this.#guard(sight.service, sight.isOwn) === undefined;
+  }
+
   /** Why a service would not be exported, whatever the rules say; empty when it would be. */
   problemOf(service: ZeroconfService): string {
     if (this.#leaving.has(serviceKey(service))) return "it said goodbye";

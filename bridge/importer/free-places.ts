@@ -2,6 +2,7 @@
 import { fromBase32 } from "../../platform/base32.ts";
 import type { ServiceRecord } from "../exchange/service-record.ts";
 import { choosePorts } from "../relay/port-choice.ts";
+import { serviceKey } from "../zeroconf/service.ts";
 import { nameCandidates } from "./instance-names.ts";
 
 /** What a service got on this link. */
@@ -21,21 +22,29 @@ export interface Neighbour {
 }
 
 /**
+ * Probing would tell of names that are taken, if Avahi answered each probe: it does not for 0.7 s after
+ * it heard the same host ask with the answer known, as one does that browses (seen with 0.8).
+ *
  * @param remembered the name it had here before, which comes first
+ * @param isAtHome   whether the link has a service of its own by that `serviceKey`
  * @returns names to try, best first: not those that another service of the type has
  */
 export function freeNames(
   record: ServiceRecord,
   remembered: string | undefined,
   neighbours: readonly Neighbour[],
+  isAtHome: (key: string) => boolean,
 ): readonly string[] {
+  const { type } = record;
   const taken = new Set(
     neighbours
-      .filter((one) => one.record.type === record.type)
+      .filter((one) => one.record.type === type)
       .map(({ place, awaited }) => place?.instance ?? awaited),
   );
   const all = nameCandidates(record.instance, record.site, remembered);
-  const free = all.filter((name) => !taken.has(name));
+  const free = all.filter(
+    (instance) => !taken.has(instance) && !isAtHome(serviceKey({ instance, type })),
+  );
   return free.length > 0 ? free : all;
 }
 

@@ -53,12 +53,17 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   readonly #waiting = new Map<string, number>();
   /** Names that services had on this link before. */
   readonly #names: ReadonlyMap<string, string>;
+  readonly #isAtHome: (key: string) => boolean;
   #watched = "";
   #sites = "";
 
-  /** @param names kept up to date by its owner: origin id to instance */
-  constructor(names: ReadonlyMap<string, string>) {
+  /**
+   * @param names    kept up to date by its owner: origin id to instance
+   * @param isAtHome whether the link has a service of its own by that `serviceKey` now
+   */
+  constructor(names: ReadonlyMap<string, string>, isAtHome: (key: string) => boolean) {
     this.#names = names;
+    this.#isAtHome = isAtHome;
   }
 
   get wakeAtMs(): number {
@@ -105,8 +110,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   #apply(event: ImportEvent | Tick, nowMs: number): Iterable<string> {
     switch (event.type) {
       case "situation":
+        if (situationText(event.situation) !== situationText(this.#at)) this.#failures.clear();
         this.#at = event.situation;
-        this.#failures.clear();
         this.#book.verify((record, publisher) => this.#isOfOrigin(record, publisher));
         return this.#all();
       case "record":
@@ -123,9 +128,11 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
         return this.#all();
       case "shown": {
         const { originId, instance, port } = event;
+        const places = event.by === "self" ? this.#shown : this.#told;
+        const hasMoved = places.has(originId) && places.get(originId)?.port !== port;
         this.#failures.delete(originId);
-        (event.by === "self" ? this.#shown : this.#told).set(originId, { instance, port });
-        if (event.by === "self") return [];
+        places.set(originId, { instance, port });
+        if (event.by === "self") return hasMoved ? this.#failed() : [];
         return [
           originId,
           ...[...this.#shown.keys()].filter((id) => this.#shown.get(id)?.port === port),
@@ -148,6 +155,13 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   #onRecord(given: Omit<Statement, "isVerified">): Iterable<string> {
     const isVerified = this.#isOfOrigin(given.record, given.publisher);
     return this.#one(this.#book.add({ ...given, isVerified }));
+  }
+
+  /** A port is free by now that one of them may have wanted. */
+  #failed(): Iterable<string> {
+    const failed = [...this.#failures.keys()];
+    this.#failures.clear();
+    return failed;
   }
 
   #onTick(nowMs: number): Iterable<string> {
@@ -211,7 +225,7 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
       const ports = [...new Set([told.port, ...others])];
       return { ...base, names: [told.instance], ports, isTakeover: true };
     }
-    const names = freeNames(record, this.#names.get(originId), neighbours);
+    const names = freeNames(record, this.#names.get(originId), neighbours, this.#isAtHome);
     return { ...base, names, ports: others, isTakeover: false };
   }
 
@@ -361,4 +375,9 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   #one(originId: string | undefined): Iterable<string> {
     return originId === undefined ? [] : [originId];
   }
+}
+
+/** What of a situation may let a service be shown that could not be shown before. */
+function situationText({ subnetId, isInCrew, acting, rules }: ImportSituation): string {
+  return JSON.stringify([subnetId, isInCrew, [...acting], rules]);
 }

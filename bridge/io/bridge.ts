@@ -113,6 +113,7 @@ class RunningBridge implements Bridge {
     });
     this.#imports = new ImportSide({
       ...{ ...parts, files, link },
+      isAtHome: (key) => this.#exports.isAtHome(key),
       loopback: () => this.#openLoopback(),
       onShown: (shown) => this.#crew.tell({ shown: [shown] }),
       onChange: () => this.#refreshSoon(),

@@ -95,6 +95,11 @@ export class ExportSide {
     return this.#browser?.listed ?? new Set();
   }
 
+  /** Whether the link has a service of its own by that `serviceKey`. */
+  isAtHome(key: string): boolean {
+    return this.#machine.isAtHome(key);
+  }
+
   problemOf(service: ZeroconfService): string {
     return this.#machine.problemOf(service);
   }

@@ -28,6 +28,8 @@ export interface ImportSideParts extends BridgeParts {
   readonly files: BridgeFiles;
   link(): LinkAddressing;
   loopback(): Promise<ZeroconfBackend>;
+  /** Whether the link has a service of its own by that `serviceKey`. */
+  isAtHome(key: string): boolean;
   /** For the colleagues. */
   onShown(shown: ShownService): void;
   /** The services shown are other ones by now. */
@@ -54,7 +56,7 @@ export class ImportSide {
     this.#parts = parts;
     const { overlay, clock, log, metrics } = parts;
     const self = overlay.status().host.id;
-    this.#machine = new ImportMachine(this.#names);
+    this.#machine = new ImportMachine(this.#names, (key) => parts.isAtHome(key));
     this.#driver = createDriver(this.#machine, clock, (action) => this.#perform(action));
     const { directory, streams } = overlay;
     const refused = metrics.counter("bridge_records_refused_total", "Records that mean nothing");
