@@ -83,6 +83,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
       const known = this.#book.get(originId);
       const rules = known === undefined ? [] : this.#rulesFor(known);
       if (known === undefined || rules.length === 0) return [];
+      // What comes home is no service of others, and nobody wonders why it is not shown.
+      if (known.record.originSubnet === this.#at.subnetId) return [];
       const wanted = this.#wanted.get(originId)?.wanted;
       const shown = this.#shown.get(originId);
       return [{ known, rules, wanted, shown, reason: this.#reason(known, shown) }];

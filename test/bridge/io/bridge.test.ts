@@ -82,6 +82,9 @@ describe("a service of one site at another", () => {
     expect(bed.link("a").list("_daap._tcp").length).toBe(1);
     expect(c.bridge.services().imported).toEqual([]);
     expect(b.bridge.services().local).toEqual([]);
+    // Its own service is no service of others, and no reason to worry.
+    expect(a.bridge.services().imported).toEqual([]);
+    expect(a.bridge.explain().map(({ code }) => code)).not.toContain("bridge-not-shown");
   });
 
   it("is renamed once where its name is taken, and keeps that name after a restart", async () => {
