@@ -1,11 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { SLOTS, slotOfOrigin } from "../../../bridge/crew/slots.ts";
 import { originIdOf, type ServiceRecord } from "../../../bridge/exchange/service-record.ts";
-import {
-  ImportMachine,
-  type ImportAction,
-  type ImportSituation,
-} from "../../../bridge/importer/import-machine.ts";
+import type { ImportAction, ImportSituation } from "../../../bridge/importer/import-events.ts";
+import { ImportMachine } from "../../../bridge/importer/import-machine.ts";
 import type { ImportRule } from "../../../bridge/rules/rule.ts";
 import { aRecord, idOf } from "../exchange/samples.ts";
 
@@ -31,7 +28,7 @@ function situation(given: Partial<ImportSituation> = {}): ImportSituation {
 }
 
 function importing(given: Partial<ImportSituation> = {}, names = new Map<string, string>()) {
-  const machine = new ImportMachine(names);
+  const machine = new ImportMachine(names, () => false);
   const actions = machine.step({ type: "situation", situation: situation(given) }, 0);
   return { machine, actions };
 }

@@ -16,7 +16,7 @@ const anyText = fc.oneof(
   fc.string({ unit: "binary", minLength: 1, maxLength: 40 }),
   fc.string({ unit: "grapheme-ascii", minLength: 1, maxLength: 63, size: "max" }),
   fc.string({
-    unit: fc.constantFrom(..." .\\\"';$()/-_#é雪☃"),
+    unit: fc.constantFrom(...Array.from(" .\\\"';$()/-_#é雪☃")),
     minLength: 1,
     maxLength: 63,
     size: "max",
