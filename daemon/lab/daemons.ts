@@ -50,6 +50,8 @@ const START_DEFAULTS: StartOptions = {
 };
 const POLL_MS = 250;
 const STOP_MS = 10_000;
+const SIGNAL_MS = 1_000;
+const SIGNAL_POLL_MS = 2;
 
 /**
  * Starts the daemons of these hosts and waits until each has joined.
@@ -125,6 +127,14 @@ export async function signalDaemons(
   const marks = hosts.map(({ name }) => daemonMark(lab, name)!);
   for (const mark of marks) signalGroup(mark, signal);
   if (signal === "SIGKILL") await Promise.all(marks.map((mark) => hasEnded(mark, STOP_MS)));
+  else await Promise.all(marks.map((mark) => hasHeard(mark, signal)));
+}
+
+/** The kernel stops a busy process, and lets it go on, some time after the call. */
+async function hasHeard(mark: ProcessMark, signal: "SIGSTOP" | "SIGCONT"): Promise<void> {
+  const before = signal === "SIGSTOP" ? "running" : "paused";
+  const untilMs = performance.now() + SIGNAL_MS;
+  while (processState(mark) === before && performance.now() < untilMs) await sleep(SIGNAL_POLL_MS);
 }
 
 export function daemonState(lab: LabRecord, host: string): ProcessState {

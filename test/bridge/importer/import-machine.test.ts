@@ -66,7 +66,8 @@ describe("what is watched", () => {
 describe("a record", () => {
   it("is shown at the crew's host name, under its own name first", () => {
     const [wanted] = shows(importing().machine.step(heard(), 1));
-    expect(wanted).toMatchObject({ originId: ORIGIN, scope: "crew", way: "relay", port: 0 });
+    expect(wanted).toMatchObject({ originId: ORIGIN, scope: "crew", way: "relay" });
+    expect(wanted!.ports[0]).toBe(3689);
     expect(wanted!.host[0]).toBe(`cw-${SITE_B.slice(0, 8)}-${slotOfOrigin(ORIGIN)}`);
     expect(wanted!.names.slice(0, 2)).toEqual(["Tom's Music v1.2", "Tom's Music v1.2 (anna)"]);
   });
@@ -79,7 +80,6 @@ describe("a record", () => {
   });
 
   it.each([
-    ["at home here", { originSubnet: SITE_B, path: [SITE_B] }, ANNA],
     ["has come by here", { path: [SITE_A, SITE_B] }, ANNA],
     ["has no hop left", { hopsLeft: 0 }, ANNA],
     ["exported by a host that is here by now", {}, BERTA],
@@ -88,6 +88,13 @@ describe("a record", () => {
     expect(shows(machine.step(heard(given, publisher), 1))).toEqual([]);
     expect(machine.views().map(({ shown }) => shown)).toEqual([undefined]);
     expect(machine.views()[0]!.reason).not.toBe("");
+  });
+
+  it("of a service at home here is nothing to anybody here", () => {
+    const { machine } = importing();
+    const home = { originSubnet: SITE_B, path: [SITE_B] };
+    expect(shows(machine.step(heard(home), 1))).toEqual([]);
+    expect(machine.views()).toEqual([]);
   });
 
   it("of who only says to be of a site is nothing to a rule that names the site", () => {
@@ -137,7 +144,7 @@ describe("a stand-by", () => {
     expect(shows(machine.step(heard(), 1))).toEqual([]);
     const told = { type: "shown", originId: ORIGIN, instance: "X (anna)", port: 7777 } as const;
     const [wanted] = shows(machine.step({ ...told, by: "colleague" }, 2));
-    expect(wanted).toMatchObject({ names: ["X (anna)"], port: 7777, isTakeover: true });
+    expect(wanted).toMatchObject({ names: ["X (anna)"], ports: [7777], isTakeover: true });
   });
 
   it("changes nothing of that when it takes over", () => {
