@@ -117,8 +117,11 @@ const VIEW_ROUTES: readonly Route[] = [
     method: "GET",
     path: "/v1/explain",
     handle: async (_, { overlay, bridge }) => {
-      const findings = [...(await overlay.explain()), ...(bridge?.explain() ?? [])];
-      return json({ findings } satisfies ExplainAnswer);
+      const bridged = bridge?.explain() ?? [];
+      const isWell = bridged.every(({ severity }) => severity === "ok");
+      // That nothing is wrong stands alone.
+      const found = (await overlay.explain()).filter(({ code }) => isWell || code !== "healthy");
+      return json({ findings: [...found, ...bridged] } satisfies ExplainAnswer);
     },
   },
   { method: "GET", path: "/v1/config", handle: (_, subject) => json(subject.config()) },
