@@ -150,6 +150,8 @@ export class Showing {
 
   async #bring(wanted: Wanted, show: Show): Promise<void> {
     const { originId, scope } = wanted;
+    // When there is multicast DNS again all is looked at again.
+    if (scope !== "loopback" && this.#parts.backend() === undefined) return;
     const place = placeText(wanted);
     const old = show.said === "" ? undefined : (JSON.parse(show.said) as SaidText);
     if (old !== undefined && old.place !== place) await this.#take(show);

@@ -71,10 +71,9 @@ describe.skipIf(LAB_MISSING !== undefined)("a crew of three hosts", () => {
 
   /** A page by what the user's programs resolve. */
   async function fetch(): Promise<string> {
-    const found = (await avahiBrowse(bed.lab, USER, HTTP)).find(
-      (one) => one.instance === FIRST && one.family === "IPv4",
-    );
-    if (found === undefined) return `${FIRST} is not resolved`;
+    const all = await avahiBrowse(bed.lab, USER, HTTP);
+    const found = all.find((one) => one.instance === FIRST && one.family === "IPv4");
+    if (found === undefined) return `${FIRST} is not resolved; these are: ${JSON.stringify(all)}`;
     const url = `http://${found.address}:${found.port}/page`;
     const { status, stdout } = await bed.lab.exec(USER, ["curl", "-s", "--max-time", "10", url]);
     return status === 0 ? stdout : `curl ${url} ended with ${status}`;
