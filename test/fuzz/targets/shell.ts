@@ -13,6 +13,7 @@ import {
   readJson,
 } from "../../../daemon/api/request.ts";
 import { findRoute } from "../../../daemon/api/routes.ts";
+import { parseAvahiLine } from "../../../daemon/bench/bridge/avahi-programs.ts";
 import { parsePcap } from "../../../daemon/bench/capture.ts";
 import { parseArguments } from "../../../daemon/cli/arguments.ts";
 import { keyPath } from "../../../daemon/cli/key.ts";
@@ -467,6 +468,19 @@ const pcap: FuzzTarget = {
   run: (bytes) => void parsePcap(bytes),
 };
 
+const AVAHI_LINE =
+  '=;eth0;IPv4;Tom\\039s\\032Music;_daap._tcp;local;host.local;203.0.113.7;3689;"b=2" "a=1"';
+
+const avahiLine: FuzzTarget = {
+  name: "avahi-line",
+  covers: ["daemon/bench/bridge/avahi-programs.ts parseAvahiLine"],
+  format: "text",
+  bytesMax: 1024,
+  dictionary: [";", '"', "\\", "\\255", "\\999", "=;", "IPv6"],
+  seeds: () => [utf8(AVAHI_LINE)],
+  run: (bytes) => void parseAvahiLine(textOf(bytes)),
+};
+
 export const SHELL_TARGETS = [
   config,
   labSpec,
@@ -476,4 +490,5 @@ export const SHELL_TARGETS = [
   base,
   kernelTables,
   pcap,
+  avahiLine,
 ];
