@@ -3,7 +3,18 @@ import type { ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Lab } from "../../lab/lab.ts";
+import { missingPrograms } from "../../lab/run.ts";
 import { BenchError } from "../errors.ts";
+
+/** @throws {BenchError} ERR_BENCH_PROGRAM when they are not installed */
+export function needAvahiPrograms(): void {
+  const missing = missingPrograms(["avahi-browse", "avahi-publish"]);
+  if (missing.length > 0)
+    throw new BenchError(
+      "ERR_BENCH_PROGRAM",
+      `${missing.join(" and ")} not installed; on Debian: apt-get install avahi-utils`,
+    );
+}
 
 /** One resolved line of `avahi-browse -rp`. */
 export interface Browsed {
