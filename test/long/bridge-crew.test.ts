@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
-import { actingHost, causeway, listed } from "./fixtures/bridge-site.ts";
-import { avahiBrowse, AvahiObserver, avahiPublish } from "./fixtures/zeroconf.ts";
-import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
+import { actingHost, causeway, listed } from "../system/fixtures/bridge-site.ts";
+import { avahiBrowse, AvahiObserver, avahiPublish } from "../system/fixtures/zeroconf.ts";
+import { LAB_MISSING, ownLabName } from "../system/lab-requirements.ts";
 
 const HTTP = "_http._tcp";
 const A = ["a-1", "a-2", "a-3"];
