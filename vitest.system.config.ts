@@ -17,6 +17,8 @@ export default defineConfig({
   test: {
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    // Real networks on a shared machine: once more, and the report says which needed it.
+    retry: 1,
     projects: [
       {
         extends: true,
