@@ -66,6 +66,8 @@ interface Lost {
   readonly sinceMs: number;
   nextAtMs: number;
   delayMs: number;
+  /** False while nobody has tried to reach it: whether it lives is still to be found out. */
+  wasTried: boolean;
 }
 
 export class Neighbours {
@@ -107,7 +109,8 @@ export class Neighbours {
 
   /** Whether another subnet is known, reached or not. */
   get knowsOthers(): boolean {
-    const isServed = [...this.#lost.values()].some(({ set }) => isServing(set.hosts));
+    const lost = [...this.#lost.values()];
+    const isServed = lost.some(({ set, wasTried }) => !wasTried || isServing(set.hosts));
     return isServed || this.#parts.routing.entries().length > 0;
   }
 
@@ -213,12 +216,7 @@ export class Neighbours {
 
   /** Remembers a subnet to be contacted when nothing better is known, as after a restart. */
   remember(set: HostSet): void {
-    if (!isWorthDialling(set)) return;
-    const sinceMs = this.#parts.clock.monotonicMs();
-    this.#lost.delete(set.subnetId);
-    this.#lost.set(set.subnetId, { set, sinceMs, nextAtMs: 0, delayMs: LOST_RETRY_MS });
-    const [oldest] = this.#lost.keys();
-    if (this.#lost.size > LOST_MAX && oldest !== undefined) this.#lost.delete(oldest);
+    this.#remember(set, false);
   }
 
   /** This host's addresses are others: all connections are dead, and made anew at once. */
@@ -256,12 +254,21 @@ export class Neighbours {
     }
   }
 
+  #remember(set: HostSet, wasTried: boolean): void {
+    if (!isWorthDialling(set)) return;
+    const sinceMs = this.#parts.clock.monotonicMs();
+    this.#lost.delete(set.subnetId);
+    this.#lost.set(set.subnetId, { set, sinceMs, nextAtMs: 0, delayMs: LOST_RETRY_MS, wasTried });
+    const [oldest] = this.#lost.keys();
+    if (this.#lost.size > LOST_MAX && oldest !== undefined) this.#lost.delete(oldest);
+  }
+
   /** A subnet whose channel closed before the table had it is looked for all the same. */
   #keepInMind(subnetId: string): void {
     const { routing, book, clock } = this.#parts;
     const set = book.get(subnetId);
     const isListed = routing.entries().some((entry) => entry.subnetId === subnetId);
-    if (!this.#lost.has(subnetId) && !isListed && set !== undefined) this.remember(set);
+    if (!this.#lost.has(subnetId) && !isListed && set !== undefined) this.#remember(set, true);
     const lost = this.#lost.get(subnetId);
     if (lost !== undefined) this.#postpone(lost, clock.monotonicMs());
   }
@@ -336,7 +343,7 @@ export class Neighbours {
     this.#trouble.delete(subnetId);
     this.#silence.forget(subnetId);
     const set = book.get(subnetId);
-    if (set !== undefined) this.remember(set);
+    if (set !== undefined) this.#remember(set, true);
     await routing.evict(subnetId);
   }
 
@@ -344,6 +351,7 @@ export class Neighbours {
   async #lookForLost(subnetId: string, lost: Lost, nowMs: number): Promise<void> {
     this.#postpone(lost, nowMs);
     await this.connect(subnetId).catch(() => {}); // next time, perhaps
+    lost.wasTried = true;
   }
 }
 

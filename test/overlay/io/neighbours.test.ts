@@ -112,6 +112,16 @@ it("gives a lost subnet up after a day, if it reaches others", async () => {
   expect(neighbours.knowsOthers).toBe(false);
 });
 
+it("counts a subnet that nobody has tried to reach yet as known, whatever its reach", async () => {
+  const neighbours = neighboursOf(await startPeer("anna"), new SetClock());
+  const set = setOf("moor", "127.0.0.1:9"); // nobody listens there
+  const hosts = set.hosts.map((host) => ({ ...host, reach: "unknown" as const }));
+  neighbours.remember({ ...set, hosts });
+  expect(neighbours.knowsOthers).toBe(true);
+  neighbours.maintain();
+  await until("it was tried", () => !neighbours.knowsOthers);
+});
+
 it("goes on looking for a subnet that cut it as soon as the channel was open", async () => {
   const clock = new SetClock();
   const peer = await startPeer("anna");
