@@ -3,8 +3,11 @@
  *
  * All hosts know who lives in the subnet, so all pick the same three. These keep a stream to each other
  * with a beat on it. Who is silent for `DEAD_MS`, or whose stream breaks, no longer acts; the others
- * divide its slots at once. Two hosts may disagree for a moment and both act: services are shown twice with the
- * same words then, which is no conflict, and exported twice under one origin id.
+ * divide its slots at once.
+ *
+ * Who begins knows nothing yet of what the others show, and would pick other names and ports. So it acts once each
+ * colleague that lives has spoken and can act too: hosts that come together begin together. Two hosts
+ * may still disagree for a moment and both act; what they export stands under one origin id.
  */
 import type { Machine, Tick } from "../../platform/machine.ts";
 import { rankHosts } from "./rendezvous.ts";
@@ -15,6 +18,8 @@ export const BEAT_MS = 400;
 export const DEAD_MS = 1200;
 /** How long a new colleague is believed to live before it has said a word. */
 const GREETING_MS = 2000;
+/** How long who begins waits for colleagues that live and cannot act yet. */
+export const SETTLE_MS = 3000;
 /** Between two tries to reach a colleague that did not answer. */
 const REDIAL_MS = 1000;
 
@@ -50,6 +55,7 @@ interface Colleague {
   state: "dialling" | "open" | "down";
   /** Until then it counts as alive. */
   aliveUntilMs: number;
+  /** By its own word; false until it has spoken. */
   canAct: boolean;
   redialAtMs: number;
 }
@@ -61,6 +67,9 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
   #subnetId = "";
   #canAct = false;
   #beatAtMs = Infinity;
+  /** This host has begun to act, or may when a slot falls to it. */
+  #isSettled = false;
+  #settleByMs = Infinity;
   #duty: CrewDuty = { crew: [], slots: Array<undefined>(SLOTS).fill(undefined) };
 
   constructor(self: string) {
@@ -69,6 +78,7 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
 
   get wakeAtMs(): number {
     let wakeAtMs = this.#colleagues.size > 0 ? this.#beatAtMs : Infinity;
+    if (!this.#isSettled) wakeAtMs = Math.min(wakeAtMs, this.#settleByMs);
     for (const one of this.#colleagues.values()) {
       if (one.state === "down") wakeAtMs = Math.min(wakeAtMs, one.redialAtMs);
       if (one.aliveUntilMs !== DEAD) wakeAtMs = Math.min(wakeAtMs, one.aliveUntilMs);
@@ -108,6 +118,10 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
   }
 
   #onHosts(subnetId: string, hosts: readonly string[], nowMs: number, actions: CrewAction[]): void {
+    if (subnetId !== this.#subnetId) {
+      this.#isSettled = false;
+      this.#settleByMs = Infinity;
+    }
     this.#subnetId = subnetId;
     this.#crew = rankHosts(subnetId, hosts).slice(0, CREW_MAX);
     const isMember = this.#crew.includes(this.#self);
@@ -121,7 +135,7 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
       if (this.#colleagues.has(host)) continue;
       const redialAtMs = nowMs + REDIAL_MS;
       const aliveUntilMs = nowMs + GREETING_MS;
-      this.#colleagues.set(host, { state: "dialling", aliveUntilMs, canAct: true, redialAtMs });
+      this.#colleagues.set(host, { state: "dialling", aliveUntilMs, canAct: false, redialAtMs });
       actions.push({ type: "dial", host });
     }
     if (this.#beatAtMs === Infinity) this.#beatAtMs = nowMs + BEAT_MS;
@@ -173,8 +187,11 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
   /** Divides the slots among those that live and can act. */
   #assign(nowMs: number, actions: CrewAction[]): void {
     const crew = this.#crew.filter((host) => host === this.#self || this.#isAlive(host, nowMs));
+    this.#settle(nowMs);
     const able = crew.filter((host) =>
-      host === this.#self ? this.#canAct : this.#colleagues.get(host)?.canAct !== false,
+      host === this.#self
+        ? this.#canAct && this.#isSettled
+        : this.#colleagues.get(host)?.canAct !== false,
     );
     const slots = Array.from(
       { length: SLOTS },
@@ -184,6 +201,17 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
     if (JSON.stringify(duty) === JSON.stringify(this.#duty)) return;
     this.#duty = duty;
     actions.push({ type: "duty", duty });
+  }
+
+  #settle(nowMs: number): void {
+    if (!this.#canAct || !this.#crew.includes(this.#self)) {
+      this.#isSettled = false;
+      this.#settleByMs = Infinity;
+      return;
+    }
+    if (this.#settleByMs === Infinity) this.#settleByMs = nowMs + SETTLE_MS;
+    const others = [...this.#colleagues.values()].filter((one) => one.aliveUntilMs > nowMs);
+    if (nowMs >= this.#settleByMs || others.every((one) => one.canAct)) this.#isSettled = true;
   }
 
   /** Who is no member itself keeps no streams, and takes the crew for alive. */

@@ -133,8 +133,11 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
         const places = event.by === "self" ? this.#shown : this.#told;
         const hasMoved = places.has(originId) && places.get(originId)?.port !== port;
         this.#failures.delete(originId);
-        places.set(originId, { instance, port });
+        const isKnown = this.#book.get(originId) !== undefined;
+        if (isKnown || places.size < KNOWN_MAX) places.set(originId, { instance, port });
         if (event.by === "self") return hasMoved ? this.#failed() : [];
+        // Who was just started hears of it before its record; looked at now, it would be forgotten.
+        if (!isKnown) return [];
         return [
           originId,
           ...[...this.#shown.keys()].filter((id) => this.#shown.get(id)?.port === port),

@@ -3,6 +3,7 @@ import {
   BEAT_MS,
   CrewMachine,
   DEAD_MS,
+  SETTLE_MS,
   type CrewAction,
   type CrewEvent,
 } from "../../../bridge/crew/crew-machine.ts";
@@ -54,6 +55,14 @@ class Crew {
     if (action.type === "beat" && !this.dead.has(action.host) && !this.frozen.has(host))
       this.feed(action.host, { type: "heard", host, canAct: true });
   }
+}
+
+/** A host that can act, and has heard nobody yet. */
+function beginner(self: string, hosts: readonly string[]): CrewMachine {
+  const machine = new CrewMachine(self);
+  machine.step({ type: "able", canAct: true }, 0);
+  machine.step({ type: "hosts", subnetId: "subnet", hosts }, 0);
+  return machine;
 }
 
 describe("a crew", () => {
@@ -113,13 +122,36 @@ describe("a crew", () => {
   });
 
   it("waits for a colleague that has not spoken yet, then does without it", () => {
-    const machine = new CrewMachine("a");
-    machine.step({ type: "able", canAct: true }, 0);
-    machine.step({ type: "hosts", subnetId: "subnet", hosts: ["a", "b", "c"] }, 0);
-    expect(new Set(machine.duty.slots).size).toBeGreaterThan(1);
+    const machine = beginner("a", ["a", "b", "c"]);
+    expect(new Set(machine.duty.slots)).toEqual(new Set([undefined]));
     for (let nowMs = 0; nowMs <= 2500; nowMs += 50)
       if (machine.wakeAtMs <= nowMs) machine.step({ type: "tick" }, nowMs);
     expect(new Set(machine.duty.slots)).toEqual(new Set(["a"]));
+  });
+
+  it("begins with colleagues that are about to have multicast DNS, and not for ever later", () => {
+    const machine = beginner("a", ["a", "b"]);
+    const speak = (canAct: boolean, nowMs: number): void =>
+      void machine.step({ type: "heard", host: "b", canAct }, nowMs);
+    for (let nowMs = 0; nowMs < SETTLE_MS; nowMs += BEAT_MS) speak(false, nowMs);
+    expect(new Set(machine.duty.slots)).toEqual(new Set([undefined]));
+    speak(false, SETTLE_MS);
+    expect(new Set(machine.duty.slots)).toEqual(new Set(["a"]));
+    speak(true, SETTLE_MS + BEAT_MS);
+    expect(new Set(machine.duty.slots)).toEqual(new Set(["a", "b"]));
+  });
+
+  it("gives no slot to who comes until that has spoken, and stops for nobody", () => {
+    const machine = beginner("a", ["a", "b"]);
+    machine.step({ type: "heard", host: "b", canAct: true }, 10);
+    const before = machine.duty.slots;
+    expect(new Set(before)).toEqual(new Set(["a", "b"]));
+    machine.step({ type: "hosts", subnetId: "subnet", hosts: ["a", "b", "c"] }, 20);
+    expect(machine.duty.slots).toEqual(before);
+    machine.step({ type: "heard", host: "c", canAct: false }, 30);
+    expect(machine.duty.slots).toEqual(before);
+    machine.step({ type: "heard", host: "c", canAct: true }, 40);
+    expect(machine.duty.slots).toContain("c");
   });
 
   it("is nobody while there is no subnet", () => {

@@ -147,6 +147,15 @@ describe("a stand-by", () => {
     expect(wanted).toMatchObject({ names: ["X (anna)"], ports: [7777], isTakeover: true });
   });
 
+  it("keeps what it is told before it hears of the service itself", () => {
+    const { machine } = importing();
+    const told = { type: "shown", originId: ORIGIN, instance: "X (anna)", port: 7777 } as const;
+    expect(shows(machine.step({ ...told, by: "colleague" }, 1))).toEqual([]);
+    const [wanted] = shows(machine.step(heard(), 2));
+    expect(wanted).toMatchObject({ names: ["X (anna)"], isTakeover: true });
+    expect(wanted!.ports[0]).toBe(7777);
+  });
+
   it("changes nothing of that when it takes over", () => {
     const { machine } = importing({ acting: new Set() });
     machine.step(heard(), 1);
