@@ -40,6 +40,8 @@ export async function openAvahiSession(options: AvahiSessionOptions): Promise<Av
   const session = new AvahiSession(log, onEnd);
   try {
     await session.open(interfaceName);
+    // Told of its end before anybody has it, nobody would look for the next one.
+    if (session.isEnded) throw new BridgeError("ERR_BRIDGE_BACKEND", "Avahi stopped just now");
     return session;
   } catch (error) {
     session.close();
@@ -58,6 +60,10 @@ export class AvahiSession {
   constructor(log: Logger, onEnd: (reason: string) => void) {
     this.#log = log;
     this.#onEnd = onEnd;
+  }
+
+  get isEnded(): boolean {
+    return this.#isEnded;
   }
 
   get interfaceIndex(): number {

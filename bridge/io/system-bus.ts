@@ -64,8 +64,13 @@ export async function openSystemBus(options: SystemBusOptions): Promise<SystemBu
   const { service, onOwner, onLost, ...rest } = options;
   rest satisfies Record<string, never>;
   const bus = new Bus(await import("@jellybrick/dbus-next"), service, onOwner, onLost);
-  await bus.open();
-  return bus;
+  try {
+    await bus.open();
+    return bus;
+  } catch (error) {
+    bus.close();
+    throw error;
+  }
 }
 
 type Library = typeof dbus;

@@ -79,7 +79,7 @@ describe.skipIf(LAB_MISSING !== undefined)("the back end Avahi", () => {
     const type = `_cwagain${how.length}._tcp`;
     const backend = await open("avahi");
     const observer = await both(backend, type);
-    const founds = backend.all("found").length;
+    const founds = (await backend.settled("found")).length;
     const startMs = Date.now();
     await again();
     await backend.need("return", ({ event }) => event === "avahi is back", 15_000);
