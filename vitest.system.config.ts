@@ -3,8 +3,9 @@ import { defineConfig } from "vitest/config";
 /** Files that hold what they do against a clock, or load the machine; each has it for itself. */
 const ALONE = [
   "test/long/**/*.test.ts",
+  "test/system/bridge-crew.test.ts",
   "test/system/cli-*.test.ts",
-  "test/system/lab-*.test.ts",
+  "test/system/lab-{faults,nat,network,ways}.test.ts",
   "test/system/mdns-link.test.ts",
   "test/system/overlay-{avahi,crash,join,life,link,roam,routing,trouble,wide}.test.ts",
 ];

@@ -9,9 +9,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
-import { actingHost, causeway, listed } from "../system/fixtures/bridge-site.ts";
-import { avahiBrowse, AvahiObserver, avahiPublish } from "../system/fixtures/zeroconf.ts";
-import { LAB_MISSING, ownLabName } from "../system/lab-requirements.ts";
+import { actingHost, causeway, listed } from "./fixtures/bridge-site.ts";
+import { avahiBrowse, AvahiObserver, avahiPublish } from "./fixtures/zeroconf.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const HTTP = "_http._tcp";
 const A = ["a-1", "a-2", "a-3"];
@@ -113,14 +113,17 @@ describe.skipIf(LAB_MISSING !== undefined)("a crew of three hosts", () => {
       await observer.needCount(NAMES.length);
       const acting = await actingHost(bed, hosts, FIRST);
       await kill(acting);
-      await bed.pause(2000);
-      expect(await fetch()).toBe(page);
-      await bed.pause(3000);
-      for (const name of NAMES) expect(observer.removals(name), name).toBe(0);
-      expect(observer.present().toSorted()).toEqual(NAMES);
-      await bed.lab.heal(acting.split("-")[0]!);
-      await bed.start([acting]);
-      await bed.need("all are shown", isSettled, 30_000);
+      try {
+        await bed.pause(2000);
+        expect(await fetch()).toBe(page);
+        await bed.pause(3000);
+        for (const name of NAMES) expect(observer.removals(name), name).toBe(0);
+        expect(observer.present().toSorted()).toEqual(NAMES);
+      } finally {
+        await bed.lab.heal(acting.split("-")[0]!);
+        await bed.start([acting]);
+        await bed.need("all are shown", isSettled, 30_000);
+      }
       expect(observer.present().toSorted()).toEqual(NAMES);
       for (const name of NAMES) expect(observer.removals(name), name).toBe(0);
     },

@@ -2,15 +2,11 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { downLab, parseLabSpec, upLab, type Lab } from "../../daemon/lab/lab.ts";
-import { AvahiService } from "../system/fixtures/avahi-service.ts";
-import {
-  BackendProcess,
-  wireService,
-  type BackendKind,
-} from "../system/fixtures/backend-process.ts";
-import { OWN_MISSING } from "../system/fixtures/own-backend-opener.ts";
-import { avahiPublish, AvahiObserver } from "../system/fixtures/zeroconf.ts";
-import { LAB_MISSING, ownLabName } from "../system/lab-requirements.ts";
+import { AvahiService } from "./fixtures/avahi-service.ts";
+import { BackendProcess, wireService, type BackendKind } from "./fixtures/backend-process.ts";
+import { OWN_MISSING } from "./fixtures/own-backend-opener.ts";
+import { avahiPublish, AvahiObserver } from "./fixtures/zeroconf.ts";
+import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const NAME = ownLabName("av");
 const SITES = `
