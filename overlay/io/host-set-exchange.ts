@@ -70,8 +70,9 @@ export class HostSetExchange {
       if (!keeper.hearSet(set)) return;
       void this.#store(set);
     } else {
+      const last = book.get(set.subnetId);
       if (trust.isRetired(set.subnetId) || !book.consider(set, clock.monotonicMs())) return;
-      if (set.hosts.length === 0) void neighbours.onResigned(set.subnetId);
+      if (set.hosts.length === 0) void neighbours.onResigned(set.subnetId, last);
       else {
         if (neighbours.channels(set.subnetId).length > 0) neighbours.judge(set.subnetId);
         void this.#storePeerRecord(set);

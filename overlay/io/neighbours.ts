@@ -11,12 +11,13 @@ import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import type { Routing } from "../routing/routing.ts";
-import { isClient, isServing, type HostSet, type SetHost } from "../subnet/host-set.ts";
+import { isClient, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
 import { CallTally } from "./call-tally.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import type { ForeignVersions } from "./foreign-versions.ts";
 import { parseAddress, toMultiaddrText } from "../address.ts";
+import { LostSubnets, type LostHow } from "./lost-subnets.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { SilenceWatch } from "./silence-watch.ts";
 import { tryStaggered } from "./staggered.ts";
@@ -27,13 +28,6 @@ const QUARANTINE_MS = 20_000;
 /** Failures of a subnet's every host before it counts as dead, and the time they span at least. */
 const FAILURES_MAX = 3;
 const RETRY_MS = 2_500;
-const LOST_RETRY_MS = 4_000;
-const LOST_RETRY_MAX_MS = 60_000;
-const LOST_MAX = 128;
-/** A channel that closes sooner did not count: the peer refused, or its end never opened. */
-const MET_AFTER_MS = 10_000;
-/** A lost subnet is looked for this long while others are reached; without any, for ever. */
-const LOST_KEPT_MS = 24 * 3_600_000;
 
 export interface CallResult {
   /** Host id that answered. */
@@ -61,22 +55,13 @@ interface Trouble {
   nextAtMs: number;
 }
 
-interface Lost {
-  readonly set: HostSet;
-  readonly sinceMs: number;
-  nextAtMs: number;
-  delayMs: number;
-  /** False while nobody has tried to reach it: whether it lives is still to be found out. */
-  wasTried: boolean;
-}
-
 export class Neighbours {
   readonly tally: CallTally;
   readonly #pool: ChannelPool;
   readonly #parts: NeighbourParts;
   readonly #quarantine = new Map<string, number>();
   readonly #trouble = new Map<string, Trouble>();
-  readonly #lost = new Map<string, Lost>();
+  readonly #lost: LostSubnets;
   readonly #connecting = new Map<string, Promise<PeerChannel>>();
   readonly #silence: SilenceWatch;
 
@@ -84,6 +69,7 @@ export class Neighbours {
     this.#pool = pool;
     this.#parts = parts;
     this.tally = new CallTally(parts.clock);
+    this.#lost = new LostSubnets(parts.clock, parts.random);
     this.#silence = new SilenceWatch(parts.clock);
   }
 
@@ -109,9 +95,7 @@ export class Neighbours {
 
   /** Whether another subnet is known, reached or not. */
   get knowsOthers(): boolean {
-    const lost = [...this.#lost.values()];
-    const isServed = lost.some(({ set, wasTried }) => !wasTried || isServing(set.hosts));
-    return isServed || this.#parts.routing.entries().length > 0;
+    return this.#lost.isMissingAny || this.#parts.routing.entries().length > 0;
   }
 
   /** Whether to ask others first: it fell silent, or could not be reached just now. */
@@ -183,8 +167,7 @@ export class Neighbours {
   onOpen(channel: PeerChannel): void {
     const { subnetId } = channel;
     this.#trouble.delete(subnetId);
-    const lost = this.#lost.get(subnetId);
-    if (lost !== undefined) lost.nextAtMs = this.#parts.clock.monotonicMs() + MET_AFTER_MS;
+    this.#lost.met(subnetId);
     this.judge(subnetId);
   }
 
@@ -206,17 +189,28 @@ export class Neighbours {
     void this.#look(subnetId);
   }
 
-  /** The subnet's last host has resigned. */
-  async onResigned(subnetId: string): Promise<void> {
+  /**
+   * The subnet's last host has resigned.
+   *
+   * @param last its last set; absent when it shall not come back
+   */
+  async onResigned(subnetId: string, last?: HostSet): Promise<void> {
     this.#trouble.delete(subnetId);
-    this.#lost.delete(subnetId);
+    this.#lost.forget(subnetId);
     this.#parts.book.end(subnetId);
+    if (last !== undefined) this.#lost.remember(last, "departed");
+    this.#lost.postpone(subnetId, !this.isReaching); // it has just gone
     await this.#parts.routing.evict(subnetId);
   }
 
-  /** Remembers a subnet to be contacted when nothing better is known, as after a restart. */
-  remember(set: HostSet): void {
-    this.#remember(set, false);
+  /** Remembers a subnet to be contacted, as after a restart. */
+  remember(set: HostSet, how: LostHow = "told"): void {
+    this.#lost.remember(set, how);
+  }
+
+  /** Last sets of subnets that are not reached: of those that should be, or that have departed. */
+  lostSets(hasDeparted: boolean): readonly HostSet[] {
+    return this.#lost.sets(hasDeparted);
   }
 
   /** This host's addresses are others: all connections are dead, and made anew at once. */
@@ -228,10 +222,7 @@ export class Neighbours {
   retryNow(): void {
     this.#quarantine.clear();
     this.#trouble.clear();
-    for (const lost of this.#lost.values()) {
-      lost.nextAtMs = 0;
-      lost.delayMs = LOST_RETRY_MS;
-    }
+    this.#lost.retryNow();
   }
 
   /** To be called about once a second. */
@@ -241,41 +232,20 @@ export class Neighbours {
       if (untilMs <= nowMs) this.#quarantine.delete(address);
     for (const { subnetId } of this.#parts.routing.entries())
       if (this.channels(subnetId).length === 0) void this.#look(subnetId);
-    for (const [subnetId, lost] of this.#lost) {
-      if (!isWorthDialling(this.#parts.book.get(subnetId) ?? lost.set)) {
-        this.#lost.delete(subnetId); // it dials us
-        continue;
-      }
-      if (this.channels(subnetId).length > 0) {
-        if (lost.nextAtMs <= nowMs) this.#lost.delete(subnetId);
-      } else if (this.isReaching && lost.sinceMs + LOST_KEPT_MS < nowMs)
-        this.#lost.delete(subnetId);
-      else if (lost.nextAtMs <= nowMs) void this.#lookForLost(subnetId, lost, nowMs);
-    }
-  }
-
-  #remember(set: HostSet, wasTried: boolean): void {
-    if (!isWorthDialling(set)) return;
-    const sinceMs = this.#parts.clock.monotonicMs();
-    this.#lost.delete(set.subnetId);
-    this.#lost.set(set.subnetId, { set, sinceMs, nextAtMs: 0, delayMs: LOST_RETRY_MS, wasTried });
-    const [oldest] = this.#lost.keys();
-    if (this.#lost.size > LOST_MAX && oldest !== undefined) this.#lost.delete(oldest);
+    const due = this.#lost.review({
+      isAny: this.isReaching,
+      isReached: (subnetId) => this.channels(subnetId).length > 0,
+      newest: (subnetId) => this.#parts.book.get(subnetId),
+    });
+    for (const subnetId of due) void this.#lookForLost(subnetId);
   }
 
   /** A subnet whose channel closed before the table had it is looked for all the same. */
   #keepInMind(subnetId: string): void {
-    const { routing, book, clock } = this.#parts;
-    const set = book.get(subnetId);
-    const isListed = routing.entries().some((entry) => entry.subnetId === subnetId);
-    if (!this.#lost.has(subnetId) && !isListed && set !== undefined) this.#remember(set, true);
-    const lost = this.#lost.get(subnetId);
-    if (lost !== undefined) this.#postpone(lost, clock.monotonicMs());
-  }
-
-  #postpone(lost: Lost, nowMs: number): void {
-    lost.nextAtMs = nowMs + this.#parts.random.between(lost.delayMs / 2, lost.delayMs);
-    lost.delayMs = Math.min(LOST_RETRY_MAX_MS, lost.delayMs * 1.5);
+    const set = this.#parts.book.get(subnetId);
+    const isKnown = this.#lost.setOf(subnetId) !== undefined || this.#isInTable(subnetId);
+    if (!isKnown && set !== undefined) this.#lost.remember(set, "lost");
+    this.#lost.postpone(subnetId, !this.isReaching);
   }
 
   async #connect(subnetId: string): Promise<PeerChannel> {
@@ -288,7 +258,7 @@ export class Neighbours {
   /** Addresses of the subnet's hosts, hosts in random order, quarantined ones last. */
   async #candidates(subnetId: string): Promise<readonly string[]> {
     const { book, random, isOnLink } = this.#parts;
-    const known = book.get(subnetId)?.hosts ?? this.#lost.get(subnetId)?.set.hosts ?? [];
+    const known = book.get(subnetId)?.hosts ?? this.#lost.setOf(subnetId)?.hosts ?? [];
     const hosts = dialable(random.shuffle(known));
     const listed = hosts.flatMap((host) =>
       // Private networks repeat: unproven, an address of this link is most likely this link's.
@@ -343,21 +313,15 @@ export class Neighbours {
     this.#trouble.delete(subnetId);
     this.#silence.forget(subnetId);
     const set = book.get(subnetId);
-    if (set !== undefined) this.#remember(set, true);
+    if (set !== undefined) this.#lost.remember(set, "lost");
     await routing.evict(subnetId);
   }
 
   /** A cut that heals: the subnet may answer again. */
-  async #lookForLost(subnetId: string, lost: Lost, nowMs: number): Promise<void> {
-    this.#postpone(lost, nowMs);
-    await this.connect(subnetId).catch(() => {}); // next time, perhaps
-    lost.wasTried = true;
+  async #lookForLost(subnetId: string): Promise<void> {
+    this.#lost.postpone(subnetId, !this.isReaching);
+    await this.connect(subnetId).catch(() => this.#lost.missed(subnetId)); // next time, perhaps
   }
-}
-
-/** A subnet that has said that nobody can dial it is not dialled. */
-function isWorthDialling({ hosts }: HostSet): boolean {
-  return hosts.some(({ reach }) => reach !== "unreachable");
 }
 
 /** Hosts that other subnets can dial, then those that may be; without either, all. */

@@ -13,6 +13,7 @@ import type { HeldToken } from "../identity/token.ts";
 import { subnetTagOf } from "../identity/tags.ts";
 import type { LinkPeer } from "../link/types.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
+import type { HostSet } from "../subnet/host-set.ts";
 import type { JoinedVia } from "../types.ts";
 import { approveHost } from "./approval.ts";
 import { ChannelPool } from "./channel-pool.ts";
@@ -363,7 +364,10 @@ export class OverlayHost {
     if (!isNext) this.joinedVia = merged ? "merged" : next.via;
     parts.log.info("in a subnet", { subnet: key.id, via: this.joinedVia });
     this.#announce();
-    for (const set of contacts.filter(({ subnetId }) => subnetId !== session.subnetId)) {
+    const isOther = ({ subnetId }: HostSet): boolean => subnetId !== session.subnetId;
+    for (const set of this.trust.kept(this.#state.departed).filter(isOther))
+      session.neighbours.remember(set, "departed");
+    for (const set of contacts.filter(isOther)) {
       session.book.consider(set, parts.clock.monotonicMs());
       session.neighbours.remember(set);
     }

@@ -7,6 +7,7 @@ import type { SubnetSession } from "./session.ts";
 import type { StateDirectory, SubnetState } from "./state.ts";
 
 const CONTACTS_KEPT_MAX = 32;
+const DEPARTED_KEPT_MAX = 8;
 const CONTACTS_BYTES_MAX = 200 * 1024;
 /** A changed host set is on disk this soon, so that a crash loses no version. */
 const SAVE_SOON_MS = 500;
@@ -42,11 +43,16 @@ export class StateKeeper {
     if (session === undefined) return;
     const own = session.hostSet === undefined ? [] : [session.hostSet];
     const others = session.book.all().filter((set) => set.hosts.length > 0);
-    const sets = [...own, ...others.slice(-CONTACTS_KEPT_MAX)];
+    const known = new Set(others.map(({ subnetId }) => subnetId));
+    // Their statements may have run out; nobody else may be left to ask for them.
+    const lost = session.neighbours.lostSets(false).filter(({ subnetId }) => !known.has(subnetId));
+    const sets = [...own, ...[...lost, ...others].slice(-CONTACTS_KEPT_MAX)];
+    const departed = session.neighbours.lostSets(true).slice(-DEPARTED_KEPT_MAX);
     try {
       if (this.#unsaved !== undefined) await this.#state.saveSubnet(this.#unsaved);
       this.#unsaved = undefined;
       await this.#state.saveContacts(fittingSets(sets, CONTACTS_BYTES_MAX));
+      await this.#state.saveDeparted(fittingSets(departed, CONTACTS_BYTES_MAX));
     } catch (error) {
       this.#log.warn("state not saved; tried again", { reason: errorMessage(error) });
     }

@@ -39,6 +39,7 @@ export const STATE_FILES = {
   subnet: "subnet.json",
   former: "former-subnets.json",
   contacts: "contacts.bin",
+  departed: "departed.bin",
   revocations: "revocations.bin",
 } as const;
 
@@ -86,6 +87,8 @@ export class StateDirectory {
   /** Subnets of other links that this host was in, newest first. */
   former: readonly SubnetState[];
   contacts: readonly Signed[];
+  /** Last sets of subnets that have departed in good order. */
+  departed: readonly Signed[];
   revocations: readonly Signed[];
   /** Told of each new state of the overlay. */
   onOverlay: () => void = () => {};
@@ -99,6 +102,7 @@ export class StateDirectory {
     this.subnet = null;
     this.former = [];
     this.contacts = [];
+    this.departed = [];
     this.revocations = [];
   }
 
@@ -113,8 +117,10 @@ export class StateDirectory {
     state.subnet = await readState(path, STATE_FILES.subnet, parseSubnet);
     // These are found out again; a start is never refused over them.
     state.former = (await readState(path, STATE_FILES.former, parseFormer).catch(() => [])) ?? [];
-    state.contacts =
-      (await readState(path, STATE_FILES.contacts, parseContacts).catch(() => [])) ?? [];
+    const readSets = async (file: string): Promise<readonly Signed[]> =>
+      (await readState(path, file, parseContacts).catch(() => [])) ?? [];
+    state.contacts = await readSets(STATE_FILES.contacts);
+    state.departed = await readSets(STATE_FILES.departed);
     state.revocations = (await readState(path, STATE_FILES.revocations, parseRevocations)) ?? [];
     return state;
   }
@@ -166,6 +172,12 @@ export class StateDirectory {
     this.contacts = sets;
   }
 
+  async saveDeparted(sets: readonly Signed[]): Promise<void> {
+    if (sets.length === 0 && this.departed.length === 0) return;
+    await this.#write(STATE_FILES.departed, HostSetsCodec.encode({ sets: [...sets] }));
+    this.departed = sets;
+  }
+
   async saveRevocations(items: readonly Signed[]): Promise<void> {
     const bytes = RevocationFileCodec.encode({ items: [...items], isMore: false });
     await this.#write(STATE_FILES.revocations, bytes);
@@ -174,13 +186,14 @@ export class StateDirectory {
 
   /** Membership, subnet and contacts go; the host key stays, so that the host keeps its id. */
   async resign(): Promise<void> {
-    const { overlay, subnet, former, contacts, revocations } = STATE_FILES;
-    for (const file of [overlay, subnet, former, contacts, revocations])
+    const { overlay, subnet, former, contacts, departed, revocations } = STATE_FILES;
+    for (const file of [overlay, subnet, former, contacts, departed, revocations])
       await rm(join(this.path, file), { force: true });
     this.overlay = null;
     this.subnet = null;
     this.former = [];
     this.contacts = [];
+    this.departed = [];
     this.revocations = [];
   }
 

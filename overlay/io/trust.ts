@@ -10,7 +10,7 @@ import type { Revocation, Revoked } from "../identity/revoked.ts";
 import type { SignedRevocation } from "../identity/revocation.ts";
 import type { LinkPeer } from "../link/types.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
-import { OverlayInfoCodec } from "../schema/messages.ts";
+import { OverlayInfoCodec, type Signed } from "../schema/messages.ts";
 import { checkClaim } from "../subnet/claim.ts";
 import { checkHostSet, membershipOf, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { RevocationResult } from "../types.ts";
@@ -91,7 +91,7 @@ export class Trust implements ChannelTrust {
       random,
       log,
       session,
-      contacts: () => this.#contacts(),
+      contacts: () => this.kept([...state.contacts, ...state.departed]),
       reachLink: () => this.#reachLink(),
       reach,
       onRenewed: (wasExpired) => this.#onRenewed(wasExpired),
@@ -266,6 +266,20 @@ export class Trust implements ChannelTrust {
     this.retire(former);
   }
 
+  /** Sets that were kept from before, however long ago, without those of removed hosts. */
+  kept(sets: readonly Signed[]): readonly HostSet[] {
+    const { members } = this.#parts;
+    if (members.overlay === null) return [];
+    const { id } = members.overlay;
+    return sets.flatMap((signed) => {
+      try {
+        return [checkHostSet(signed, id, null, members.revoked)];
+      } catch {
+        return []; // its hosts were removed
+      }
+    });
+  }
+
   /** From now on nobody speaks under that subnet key to this host's subnet. */
   retire(subnetId: string): void {
     this.#retired.add(subnetId);
@@ -348,19 +362,6 @@ export class Trust implements ChannelTrust {
     const tags = peers().map(({ announcement }) => announcement.hostTag);
     const dials = await Promise.allSettled(tags.map((tag) => formation().dial(tag)));
     return dials.flatMap((dial) => (dial.status === "fulfilled" ? [dial.value] : []));
-  }
-
-  #contacts(): readonly HostSet[] {
-    const { state, members } = this.#parts;
-    if (members.overlay === null) return [];
-    const { id } = members.overlay;
-    return state.contacts.flatMap((signed) => {
-      try {
-        return [checkHostSet(signed, id, null, members.revoked)];
-      } catch {
-        return []; // its hosts were removed
-      }
-    });
   }
 }
 

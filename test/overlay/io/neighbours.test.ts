@@ -122,6 +122,29 @@ it("counts a subnet that nobody has tried to reach yet as known, whatever its re
   await until("it was tried", () => !neighbours.knowsOthers);
 });
 
+it("looks for a subnet that departed in good order, and does not miss it", async () => {
+  const clock = new SetClock();
+  const anna = await startPeer("anna");
+  const pier = await startPeer("bert", ofPier);
+  const neighbours = neighboursOf(anna, clock);
+  await neighbours.onResigned(pairOf("pier").id, setOf("pier", pier.address));
+  expect(neighbours.knowsOthers).toBe(false);
+  neighbours.maintain();
+  expect(anna.opened).toHaveLength(0); // it has only just gone
+  clock.pass(4_000);
+  neighbours.maintain();
+  await until("dialled again", () => anna.opened.length === 1);
+});
+
+it("does not look for a subnet that shall not come back", async () => {
+  const clock = new SetClock();
+  const neighbours = neighboursOf(await startPeer("anna"), clock);
+  const set = setOf("moor", "127.0.0.1:9");
+  neighbours.remember(set);
+  await neighbours.onResigned(set.subnetId);
+  expect([...neighbours.lostSets(true), ...neighbours.lostSets(false)]).toEqual([]);
+});
+
 it("goes on looking for a subnet that cut it as soon as the channel was open", async () => {
   const clock = new SetClock();
   const peer = await startPeer("anna");
