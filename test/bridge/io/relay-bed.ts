@@ -41,15 +41,14 @@ export interface RelayBed {
   enter(change?: Partial<EnteredService>, addresses?: readonly string[]): Promise<EnteredPort>;
 }
 
-export function openBed(
-  port: number,
-  given: {
-    readonly addresses?: readonly string[];
-    readonly exporters?: readonly string[];
-    readonly entry?: Partial<RelayEntryOptions>;
-    readonly exit?: Partial<RelayExitOptions>;
-  } = {},
-): RelayBed {
+export interface RelayBedOptions {
+  readonly addresses?: readonly string[];
+  readonly exporters?: readonly string[];
+  readonly entry?: Partial<RelayEntryOptions>;
+  readonly exit?: Partial<RelayExitOptions>;
+}
+
+export function openBed(port: number, given: RelayBedOptions = {}): RelayBed {
   const { addresses = ["127.0.0.1"], exporters = ["exporter"] } = given;
   const overlay = new MemoryOverlay();
   const bed: RelayBed = {
@@ -115,6 +114,30 @@ export async function serve(
     server.close();
   });
   return { port: (server.address() as AddressInfo).port, server };
+}
+
+/** Answers with what it got. */
+export function echo(socket: Socket): void {
+  socket.pipe(socket);
+}
+
+/** A server that echoes, and a bed that it has been entered at. */
+export async function enterEcho(given: RelayBedOptions = {}): Promise<{
+  readonly port: number;
+  readonly server: Server;
+  readonly bed: RelayBed;
+  readonly entered: EnteredPort;
+}> {
+  const { port, server } = await serve(echo);
+  const bed = openBed(port, given);
+  return { port, server, bed, entered: await bed.enter() };
+}
+
+/** Says something on a connection that stays. @returns what comes next */
+export async function askOn(client: Socket, text: string): Promise<string> {
+  client.write(text);
+  const [bytes] = (await once(client, "data")) as [Buffer];
+  return bytes.toString();
 }
 
 /** A client; allowHalfOpen, so that ends are seen one by one. */

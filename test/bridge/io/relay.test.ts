@@ -8,13 +8,17 @@ import { encodeOpenRequest, RELAY_PROTOCOL, withLength } from "../../../bridge/r
 import { until } from "../../overlay/io/loopback.ts";
 import { WINDOW_BYTES } from "./memory-streams.ts";
 import {
+  askOn,
   cleanUp,
   closeOf,
   dialTcp,
+  echo,
+  enterEcho,
   openBed,
   ORIGIN,
   readToEnd,
   refusedAt,
+  type RelayBed,
   serve,
 } from "./relay-bed.ts";
 
@@ -22,9 +26,28 @@ afterEach(cleanUp);
 
 const MB = 1_000_000;
 
-/** Answers with what it got. */
-function echo(socket: Socket): void {
-  socket.pipe(socket);
+/** Writes as fast as the other end takes it, and counts. */
+function flood(socket: Socket, sent: { bytes: number }): void {
+  const chunk = Buffer.alloc(65_536);
+  const fill = (): void => {
+    while (sent.bytes < 200 * MB && !socket.destroyed) {
+      sent.bytes += chunk.length;
+      if (!socket.write(chunk)) return void socket.once("drain", fill);
+    }
+  };
+  fill();
+}
+
+/** A flood comes to a standstill, and the relay holds little of it. */
+async function expectHeldBack(sent: { readonly bytes: number }, bed: RelayBed): Promise<void> {
+  let before = -1;
+  while (before !== sent.bytes) {
+    before = sent.bytes;
+    await sleep(200);
+  }
+  expect(sent.bytes).toBeLessThan(40 * MB); // the kernel's buffers of two connections, mostly
+  const held = Math.max(...bed.overlay.pipes.map(({ mostBytes }) => mostBytes));
+  expect(held).toBeLessThan(2 * WINDOW_BYTES);
 }
 
 describe("TCP through the relay", () => {
@@ -92,29 +115,13 @@ describe("TCP through the relay", () => {
   });
 
   it("holds the service back while a client does not read, and holds little itself", async () => {
-    let sent = 0;
-    const { port } = await serve((socket) => {
-      const chunk = Buffer.alloc(65_536);
-      const fill = (): void => {
-        while (sent < 200 * MB && !socket.destroyed) {
-          sent += chunk.length;
-          if (!socket.write(chunk)) return void socket.once("drain", fill);
-        }
-      };
-      fill();
-    });
+    const sent = { bytes: 0 };
+    const { port } = await serve((socket) => flood(socket, sent));
     const bed = openBed(port);
     const entered = await bed.enter();
     const client = await dialTcp(entered.port);
     client.pause();
-    let before = -1;
-    while (before !== sent) {
-      before = sent;
-      await sleep(200);
-    }
-    expect(sent).toBeLessThan(40 * MB); // the kernel's buffers of two connections, mostly
-    const held = Math.max(...bed.overlay.pipes.map(({ mostBytes }) => mostBytes));
-    expect(held).toBeLessThan(2 * WINDOW_BYTES);
+    await expectHeldBack(sent, bed);
     const { bytesFromService } = entered.statistics();
     client.resume();
     await until(
@@ -132,23 +139,9 @@ describe("TCP through the relay", () => {
     const bed = openBed(port);
     const entered = await bed.enter();
     const client = await dialTcp(entered.port);
-    const chunk = Buffer.alloc(65_536);
-    let sent = 0;
-    const fill = (): void => {
-      while (sent < 200 * MB && !client.destroyed) {
-        sent += chunk.length;
-        if (!client.write(chunk)) return void client.once("drain", fill);
-      }
-    };
-    fill();
-    let before = -1;
-    while (before !== sent) {
-      before = sent;
-      await sleep(200);
-    }
-    expect(sent).toBeLessThan(40 * MB);
-    const held = Math.max(...bed.overlay.pipes.map(({ mostBytes }) => mostBytes));
-    expect(held).toBeLessThan(2 * WINDOW_BYTES);
+    const sent = { bytes: 0 };
+    flood(client, sent);
+    await expectHeldBack(sent, bed);
     sockets[0]!.resume();
     await until("it goes on", () => entered.statistics().bytesToService > 80 * MB);
   });
@@ -170,12 +163,9 @@ describe("TCP through the relay", () => {
   });
 
   it("resets clients when the exporter is lost", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port);
-    const entered = await bed.enter();
+    const { bed, entered } = await enterEcho();
     const client = await dialTcp(entered.port);
-    client.write("x");
-    await once(client, "data");
+    await askOn(client, "x");
     bed.overlay.kill("exporter");
     expect(await closeOf(client)).toMatchObject({ code: "ECONNRESET" });
     await refusedAt(entered.port);
@@ -215,20 +205,15 @@ describe("which port", () => {
   });
 
   it("follows the addresses of the host; connections at one that stays, stay", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port);
-    const entered = await bed.enter();
+    const { bed, entered } = await enterEcho();
     const client = await dialTcp(entered.port);
-    client.write("a");
-    await once(client, "data");
+    await askOn(client, "a");
     await bed.entry.setAddresses(["127.0.0.1", "127.0.0.2"]);
     const other = await dialTcp(entered.port, "127.0.0.2");
-    other.write("b");
-    await once(other, "data");
+    await askOn(other, "b");
     await bed.entry.setAddresses(["127.0.0.2"]);
     expect(await closeOf(client)).toMatchObject({ code: "ECONNRESET" });
-    other.write("c");
-    expect(String((await once(other, "data"))[0])).toBe("c");
+    expect(await askOn(other, "c")).toBe("c");
     await expect(dialTcp(entered.port)).rejects.toThrow(/ECONNREFUSED/);
   });
 });
@@ -251,10 +236,8 @@ describe("who may", () => {
   });
 
   it("is told to the importer, which tries no other exporter", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port, { exporters: ["one", "two"] });
+    const { bed, entered } = await enterEcho({ exporters: ["one", "two"] });
     bed.resolution = { type: "refused", reason: "the rule names others" };
-    const entered = await bed.enter();
     await refusedAt(entered.port);
     expect(entered.statistics()).toMatchObject({ opened: 0, failed: 1 });
     expect(entered.statistics().lastProblem).toBe("exporter one: the rule names others");
@@ -262,25 +245,19 @@ describe("who may", () => {
   });
 
   it("cuts what runs when the rule no longer allows it, and nothing else", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port);
-    const entered = await bed.enter();
+    const { bed, entered } = await enterEcho();
     const client = await dialTcp(entered.port);
-    client.write("x");
-    await once(client, "data");
+    await askOn(client, "x");
     bed.exits[0]!.recheck();
-    client.write("y");
-    expect(String((await once(client, "data"))[0])).toBe("y");
+    expect(await askOn(client, "y")).toBe("y");
     bed.resolution = { type: "refused", reason: "withdrawn" };
     bed.exits[0]!.recheck();
     expect(await closeOf(client)).toMatchObject({ code: "ECONNRESET" });
   });
 
   it("goes to no address off the link, whatever the link announces", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port);
+    const { port, bed, entered } = await enterEcho();
     bed.resolution = { type: "target", addresses: ["10.9.8.7", "192.0.2.1"], port };
-    const entered = await bed.enter();
     await refusedAt(entered.port);
     expect(entered.statistics().lastProblem).toMatch(
       /no address of the service is on the link lo: 10/,
@@ -301,26 +278,23 @@ describe("who may", () => {
 
 describe("which exporter", () => {
   it("is the next one when the first is not reached or hangs", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port, { exporters: ["one", "two"], entry: { staggerMs: 100 } });
-    const entered = await bed.enter();
+    const { bed, entered } = await enterEcho({
+      exporters: ["one", "two"],
+      entry: { staggerMs: 100 },
+    });
     bed.overlay.kill("one");
     const client = await dialTcp(entered.port);
-    client.write("by two");
-    expect(String((await once(client, "data"))[0])).toBe("by two");
+    expect(await askOn(client, "by two")).toBe("by two");
     bed.overlay.hung.add("one");
     const startedMs = performance.now();
     const other = await dialTcp(entered.port);
-    other.write("by two again");
-    expect(String((await once(other, "data"))[0])).toBe("by two again");
+    expect(await askOn(other, "by two again")).toBe("by two again");
     expect(performance.now() - startedMs).toBeLessThan(1_000);
     expect(entered.statistics()).toMatchObject({ opened: 2, failed: 0 });
   });
 
   it("gives up when all hang, and when the service does not answer, with the cause", async () => {
-    const { port, server } = await serve(echo);
-    const bed = openBed(port, { entry: { staggerMs: 50, openMs: 300 } });
-    const entered = await bed.enter();
+    const { server, bed, entered } = await enterEcho({ entry: { staggerMs: 50, openMs: 300 } });
     bed.overlay.hung.add("exporter");
     await refusedAt(entered.port);
     expect(entered.statistics().lastProblem).toMatch(/not reached: no answer in 0\.3 s/);
@@ -334,9 +308,7 @@ describe("which exporter", () => {
 
 describe("caps", () => {
   it("of a client and of a service refuse what is too much, and let in again what fits", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port, { entry: { perPeerMax: 2 } });
-    const entered = await bed.enter();
+    const { entered } = await enterEcho({ entry: { perPeerMax: 2 } });
     const clients = [await dialTcp(entered.port), await dialTcp(entered.port)];
     await until("both are open", () => entered.statistics().open === 2);
     await refusedAt(entered.port);
@@ -345,17 +317,13 @@ describe("caps", () => {
     clients[0]!.destroy();
     await until("one is free", () => entered.statistics().open === 1);
     const next = await dialTcp(entered.port);
-    next.write("in");
-    expect(String((await once(next, "data"))[0])).toBe("in");
+    expect(await askOn(next, "in")).toBe("in");
   });
 
   it("of the exporter are told to the importer", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port, { exit: { perServiceMax: 1 } });
-    const entered = await bed.enter();
+    const { entered } = await enterEcho({ exit: { perServiceMax: 1 } });
     const client = await dialTcp(entered.port);
-    client.write("x");
-    await once(client, "data");
+    await askOn(client, "x");
     await refusedAt(entered.port);
     expect(entered.statistics().lastProblem).toMatch(
       /exporter exporter: 1 connections to this service/,
@@ -363,12 +331,9 @@ describe("caps", () => {
   });
 
   it("closing cuts all that is open and frees the port", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port);
-    const entered = await bed.enter();
+    const { bed, entered } = await enterEcho();
     const client = await dialTcp(entered.port);
-    client.write("x");
-    await once(client, "data");
+    await askOn(client, "x");
     await entered.close();
     expect(await closeOf(client)).toMatchObject({ code: "ECONNRESET" });
     await expect(dialTcp(entered.port)).rejects.toThrow(/ECONNREFUSED/);
@@ -378,9 +343,7 @@ describe("caps", () => {
 
 describe("spare streams", () => {
   it("save the dial for the connection after the next one, and are made only when one was used", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port);
-    const entered = await bed.enter();
+    const { bed, entered } = await enterEcho();
     await sleep(20);
     expect(bed.overlay.dials).toHaveLength(0);
     await askOnce(entered.port);
@@ -391,9 +354,7 @@ describe("spare streams", () => {
   });
 
   it("that broke while they waited are not noticed by clients", async () => {
-    const { port } = await serve(echo);
-    const bed = openBed(port);
-    const entered = await bed.enter();
+    const { bed, entered } = await enterEcho();
     await askOnce(entered.port);
     await until("a spare is there", () => bed.overlay.dials.length === 2);
     await sleep(5);
