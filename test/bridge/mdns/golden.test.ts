@@ -1,8 +1,8 @@
 /** What other responders send: read, written again byte for byte, and understood. */
-import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
-import { fromHex, toHex, utf8 } from "../../../platform/bytes.ts";
+import { toHex, utf8 } from "../../../platform/bytes.ts";
 import { decodeMessage, encodeMessage } from "../../../platform/dns/message.ts";
+import { readGolden } from "../../golden/read-golden.ts";
 import {
   FakeLink,
   type Host,
@@ -13,16 +13,8 @@ import {
   shownBy,
 } from "./fake-link.ts";
 
-const FOLDER = new URL("../../golden/mdns-bridge/", import.meta.url);
-
-function readGolden(file: string): Map<string, Uint8Array> {
-  const lines = readFileSync(new URL(file, FOLDER), "utf8").trim().split("\n");
-  const rows = lines.filter((line) => !line.startsWith("#")).map((line) => line.split("\t"));
-  return new Map(rows.map(([name, hex]) => [name!, fromHex(hex!)]));
-}
-
-const AVAHI = readGolden("avahi-0.8.txt");
-const ZEROCONF = readGolden("zeroconf-0.47.txt");
+const AVAHI = readGolden("mdns-bridge/avahi-0.8.txt");
+const ZEROCONF = readGolden("mdns-bridge/zeroconf-0.47.txt");
 const FAR = "10.0.0.77";
 /** The bit that a response has and a question has not (RFC 6762 §18.4), which we do not repeat. */
 const AUTHORITATIVE = 0x04;

@@ -1,5 +1,4 @@
 /** What comes from the link: DNS messages, names, announcements, and the machine behind them. */
-import { readFileSync } from "node:fs";
 import { isIP } from "node:net";
 import {
   formatAddress as formatEndpoint,
@@ -20,17 +19,13 @@ import { NameWriter, readName, type DnsName } from "../../../platform/dns/name.t
 import { LinkMachine } from "../../../overlay/link/link-machine.ts";
 import { ByteReader, ByteWriter, concatBytes, utf8 } from "../../../platform/bytes.ts";
 import { createRandom } from "../../../platform/random.ts";
+import { readGolden } from "../../golden/read-golden.ts";
 import { announcementOf, labelOf, linkOf, tagOf } from "../../overlay/link/fake-link.ts";
 import { checkRoundTrip, isSameValue, Violation, type FuzzTarget } from "../engine/target.ts";
 
-const GOLDEN = new URL("../../golden/mdns/avahi-0.8.txt", import.meta.url);
-
 /** What Avahi sent. */
 function goldenPackets(): Uint8Array[] {
-  return readFileSync(GOLDEN, "utf8")
-    .split("\n")
-    .filter((line) => line !== "" && !line.startsWith("#"))
-    .map((line) => new Uint8Array(Buffer.from(line.split("\t")[1]!, "hex")));
+  return [...readGolden("mdns/avahi-0.8.txt").values()];
 }
 
 const LABELS = [

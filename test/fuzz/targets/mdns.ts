@@ -1,5 +1,4 @@
 /** What the responder and browser of the bridge make of any datagrams. */
-import { readFileSync } from "node:fs";
 import { MdnsMachine } from "../../../bridge/mdns/mdns-machine.ts";
 import { decodeMessage, encodeMessage, EMPTY_MESSAGE } from "../../../platform/dns/message.ts";
 import { ByteReader, concatBytes, utf8 } from "../../../platform/bytes.ts";
@@ -13,18 +12,15 @@ import {
   srv,
   STRANGER,
 } from "../../bridge/mdns/fake-link.ts";
+import { readGolden } from "../../golden/read-golden.ts";
 import { Violation, type FuzzTarget } from "../engine/target.ts";
 
-const FOLDER = new URL("../../golden/mdns-bridge/", import.meta.url);
 const PACKETS_MAX = 24;
 
 function goldenPackets(): Uint8Array[] {
-  return ["avahi-0.8.txt", "zeroconf-0.47.txt"].flatMap((file) =>
-    readFileSync(new URL(file, FOLDER), "utf8")
-      .split("\n")
-      .filter((line) => line !== "" && !line.startsWith("#"))
-      .map((line) => new Uint8Array(Buffer.from(line.split("\t")[1]!, "hex"))),
-  );
+  return ["mdns-bridge/avahi-0.8.txt", "mdns-bridge/zeroconf-0.47.txt"].flatMap((file) => [
+    ...readGolden(file).values(),
+  ]);
 }
 
 /** A length of two bytes, what port and how long until the next, and the packet itself. */

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import dnsPacket from "dns-packet";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -14,22 +13,11 @@ import { LinkMachine } from "../../../overlay/link/link-machine.ts";
 import { WireError } from "../../../platform/errors.ts";
 import { fromHex, utf8 } from "../../../platform/bytes.ts";
 import { createRandom } from "../../../platform/random.ts";
+import { readGolden } from "../../golden/read-golden.ts";
 import { announcementOf, linkOf } from "../../overlay/link/fake-link.ts";
 
-const GOLDEN = readGolden();
+const GOLDEN = readGolden("mdns/avahi-0.8.txt");
 const INSTANCE = ["hq3j5xk2m7wz4abcdefg", "_causeway", "_tcp", "local"];
-
-/** @returns bytes by what they are */
-function readGolden(): ReadonlyMap<string, Uint8Array> {
-  const file = new URL("../../golden/mdns/avahi-0.8.txt", import.meta.url);
-  const lines = readFileSync(file, "utf8").trim().split("\n");
-  return new Map(
-    lines
-      .filter((line) => !line.startsWith("#"))
-      .map((line) => line.split("\t") as [string, string])
-      .map(([name, hex]) => [name, fromHex(hex)]),
-  );
-}
 
 function golden(name: string): Uint8Array {
   const bytes = GOLDEN.get(name);
