@@ -22,6 +22,7 @@ import { createRandom } from "../../../platform/random.ts";
 import { readGolden } from "../../golden/read-golden.ts";
 import { announcementOf, labelOf, linkOf, tagOf } from "../../overlay/link/fake-link.ts";
 import { checkRoundTrip, isSameValue, Violation, type FuzzTarget } from "../engine/target.ts";
+import { readTimedPackets, timedPacket } from "./timed-packets.ts";
 
 /** What Avahi sent. */
 function goldenPackets(): Uint8Array[] {
@@ -142,24 +143,6 @@ const announcement: FuzzTarget = {
 };
 
 const ON_LINK = "10.0.0.9";
-const PACKETS_MAX = 24;
-
-/** A length of two bytes, what port and when, and the packet itself. */
-function packet(bytes: Uint8Array, port = 0, wait = 8): Uint8Array {
-  return concatBytes(Uint8Array.of(bytes.length >> 8, bytes.length, (port << 7) | wait), bytes);
-}
-
-function* packets(
-  bytes: Uint8Array,
-): Generator<{ data: Uint8Array; port: number; waitMs: number }> {
-  const reader = new ByteReader(bytes);
-  for (let i = 0; i < PACKETS_MAX && reader.remaining >= 3; i++) {
-    const length = reader.u16();
-    const how = reader.u8();
-    const data = reader.bytes(Math.min(length, reader.remaining));
-    yield { data, port: how >= 128 ? 40_000 : 5353, waitMs: (how & 127) ** 2 };
-  }
-}
 
 /** Asks a host for all it has, from another port than multicast DNS has. */
 function legacyQuestion(): Uint8Array {
@@ -177,9 +160,9 @@ const linkMachine: FuzzTarget = {
   bytesMax: 8192,
   dictionary: DNS_WORDS,
   seeds: () => [
-    ...goldenPackets().map((one) => packet(one)),
-    concatBytes(...goldenPackets().map((one) => packet(one))),
-    packet(legacyQuestion(), 1),
+    ...goldenPackets().map((one) => timedPacket(one)),
+    concatBytes(...goldenPackets().map((one) => timedPacket(one))),
+    timedPacket(legacyQuestion(), 1),
   ],
   run(bytes) {
     const machine = new LinkMachine(createRandom(1));
@@ -192,7 +175,7 @@ const linkMachine: FuzzTarget = {
     try {
       step({ type: "start", link: linkOf("10.0.0.1"), announcement: announcementOf(0) });
       step({ type: "ask", id: 1, label: labelOf(1), timeoutMs: 5000 });
-      for (const { data, port, waitMs } of packets(bytes)) {
+      for (const { data, port, waitMs } of readTimedPackets(bytes)) {
         step({ type: "packet", bytes: data, from: ON_LINK, port });
         nowMs += waitMs;
         step({ type: "tick" });

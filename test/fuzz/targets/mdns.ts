@@ -1,7 +1,7 @@
 /** What the responder and browser of the bridge make of any datagrams. */
 import { MdnsMachine } from "../../../bridge/mdns/mdns-machine.ts";
 import { decodeMessage, encodeMessage, EMPTY_MESSAGE } from "../../../platform/dns/message.ts";
-import { ByteReader, concatBytes, utf8 } from "../../../platform/bytes.ts";
+import { concatBytes, utf8 } from "../../../platform/bytes.ts";
 import { createRandom } from "../../../platform/random.ts";
 import {
   announcementOf,
@@ -14,30 +14,12 @@ import {
 } from "../../bridge/mdns/fake-link.ts";
 import { readGolden } from "../../golden/read-golden.ts";
 import { Violation, type FuzzTarget } from "../engine/target.ts";
-
-const PACKETS_MAX = 24;
+import { readTimedPackets, timedPacket } from "./timed-packets.ts";
 
 function goldenPackets(): Uint8Array[] {
   return ["mdns-bridge/avahi-0.8.txt", "mdns-bridge/zeroconf-0.47.txt"].flatMap((file) => [
     ...readGolden(file).values(),
   ]);
-}
-
-/** A length of two bytes, what port and how long until the next, and the packet itself. */
-function packet(bytes: Uint8Array, port = 0, wait = 8): Uint8Array {
-  return concatBytes(Uint8Array.of(bytes.length >> 8, bytes.length, (port << 7) | wait), bytes);
-}
-
-function* packets(
-  bytes: Uint8Array,
-): Generator<{ data: Uint8Array; port: number; waitMs: number }> {
-  const reader = new ByteReader(bytes);
-  for (let i = 0; i < PACKETS_MAX && reader.remaining >= 3; i++) {
-    const length = reader.u16();
-    const how = reader.u8();
-    const data = reader.bytes(Math.min(length, reader.remaining));
-    yield { data, port: how >= 128 ? 40_000 : 5353, waitMs: (how & 127) ** 2 };
-  }
 }
 
 /** Packets about the names that the machine has itself. */
@@ -77,14 +59,14 @@ const mdnsMachine: FuzzTarget = {
     utf8("8400"),
   ],
   seeds: () => [
-    ...[...goldenPackets(), ...aimedPackets()].map((one) => packet(one)),
+    ...[...goldenPackets(), ...aimedPackets()].map((one) => timedPacket(one)),
     concatBytes(
       ...goldenPackets()
         .slice(0, 10)
-        .map((one) => packet(one)),
+        .map((one) => timedPacket(one)),
     ),
-    concatBytes(...aimedPackets().map((one) => packet(one, 0, 20))),
-    packet(encodeMessage({ ...EMPTY_MESSAGE, id: 7, questions: [question(HTTP, "ptr")] }), 1),
+    concatBytes(...aimedPackets().map((one) => timedPacket(one, 0, 20))),
+    timedPacket(encodeMessage({ ...EMPTY_MESSAGE, id: 7, questions: [question(HTTP, "ptr")] }), 1),
   ],
   run(bytes) {
     const machine = new MdnsMachine(linkOf("10.0.0.1"), createRandom(1));
@@ -102,7 +84,7 @@ const mdnsMachine: FuzzTarget = {
       step({ type: "register", id: 1, service: serviceOf(), ...common });
       const service = serviceOf({ instance: "Shared", subtypes: ["_x"], addresses: ["10.0.0.1"] });
       step({ type: "register", id: 2, service, ...common, isShared: true, isTakeover: true });
-      for (const { data, port, waitMs } of packets(bytes)) {
+      for (const { data, port, waitMs } of readTimedPackets(bytes)) {
         step({ type: "packet", bytes: data, from: STRANGER, port });
         nowMs += waitMs;
         step({ type: "tick" });
