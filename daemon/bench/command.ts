@@ -75,13 +75,11 @@ async function suite(name: string, args: ParsedArguments, io: CommandIo): Promis
   return runSectionBench(
     { name, sections },
     {
+      ...sharedOptions(args),
       only: args.value("only"),
       isQuick: args.has("quick"),
-      seed: wholeNumber("--seed", args.value("seed")) ?? 1,
       events: wholeNumber("--events", args.value("events")),
       isFlat: args.has("flat"),
-      isJson: args.has("json"),
-      svgFile: args.value("svg"),
     },
     io,
   );
@@ -91,13 +89,11 @@ async function chaos(args: ParsedArguments, io: CommandIo): Promise<number> {
   const { runChaosBench } = await import("./chaos-bench.ts");
   return runChaosBench(
     {
+      ...sharedOptions(args),
       minutes: args.value("minutes"),
-      seed: wholeNumber("--seed", args.value("seed")) ?? 1,
       sites: args.value("sites"),
       hosts: args.value("hosts"),
       faults: args.value("faults"),
-      isJson: args.has("json"),
-      svgFile: args.value("svg"),
     },
     io,
   );
@@ -105,15 +101,20 @@ async function chaos(args: ParsedArguments, io: CommandIo): Promise<number> {
 
 async function soak(args: ParsedArguments, io: CommandIo): Promise<number> {
   const { runSoakBench } = await import("./soak-bench.ts");
-  return runSoakBench(
-    {
-      minutes: args.value("minutes"),
-      seed: wholeNumber("--seed", args.value("seed")) ?? 1,
-      isJson: args.has("json"),
-      svgFile: args.value("svg"),
-    },
-    io,
-  );
+  return runSoakBench({ ...sharedOptions(args), minutes: args.value("minutes") }, io);
+}
+
+/** What every benchmark is given. */
+function sharedOptions(args: ParsedArguments): {
+  readonly seed: number;
+  readonly isJson: boolean;
+  readonly svgFile: string | undefined;
+} {
+  return {
+    seed: wholeNumber("--seed", args.value("seed")) ?? 1,
+    isJson: args.has("json"),
+    svgFile: args.value("svg"),
+  };
 }
 
 /** @throws {ConfigError} unless it is one, or absent */
