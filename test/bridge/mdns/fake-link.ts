@@ -13,11 +13,11 @@ import { type MdnsAction, type MdnsEvent, MdnsMachine } from "../../../bridge/md
 import type { LinkAddressing } from "../../../platform/address.ts";
 import { utf8 } from "../../../platform/bytes.ts";
 import { createRandom } from "../../../platform/random.ts";
+import { VirtualLink } from "../../platform/virtual-link.ts";
 import type { ServiceId, ZeroconfService } from "../../../bridge/zeroconf/service.ts";
 
 export const STRANGER = "10.0.0.200";
 export const HTTP = ["_http", "_tcp", "local"];
-const DELAY_MS = 1;
 
 export interface Sent {
   readonly atMs: number;
@@ -40,12 +40,13 @@ export function linkOf(address: string): LinkAddressing {
   return { name: "eth0", addresses: [{ address, prefixBits: 24 }] };
 }
 
-export class FakeLink {
-  readonly hosts: Host[] = [];
+export class FakeLink extends VirtualLink<Host, MdnsEvent> {
   readonly sent: Sent[] = [];
-  nowMs = 10_000;
   #lastId = 0;
-  readonly #queue: { readonly atMs: number; readonly run: () => void }[] = [];
+
+  constructor() {
+    super(10_000);
+  }
 
   add(seed = this.hosts.length + 1): Host {
     const address = `10.0.0.${this.hosts.length + 1}`;
@@ -103,24 +104,6 @@ export class FakeLink {
     this.inject({ isResponse: true, answers }, origin);
   }
 
-  run(forMs: number): void {
-    const endMs = this.nowMs + forMs;
-    for (;;) {
-      this.#queue.sort((a, b) => a.atMs - b.atMs);
-      const delivery = this.#queue[0];
-      const live = this.hosts.filter(({ isCut }) => !isCut);
-      const due = live.toSorted((a, b) => a.machine.wakeAtMs - b.machine.wakeAtMs)[0];
-      const nextMs = Math.min(delivery?.atMs ?? Infinity, due?.machine.wakeAtMs ?? Infinity);
-      if (nextMs > endMs) break;
-      this.nowMs = Math.max(this.nowMs, nextMs);
-      if (delivery !== undefined && delivery.atMs === nextMs) {
-        this.#queue.shift();
-        delivery.run();
-      } else this.feed(due!, { type: "tick" });
-    }
-    this.nowMs = endMs;
-  }
-
   /** Messages since a time, of one host or all. */
   since(atMs: number, host?: Host): Sent[] {
     return this.sent.filter((one) => one.atMs >= atMs && (host === undefined || one.host === host));
@@ -136,11 +119,7 @@ export class FakeLink {
     this.sent.push({ atMs: this.nowMs, host, message: decodeMessage(bytes), bytes, to });
     for (const other of this.hosts) {
       if (other === host || (to !== null && to.address !== other.address)) continue;
-      const run = (): void => {
-        if (!other.isCut)
-          this.feed(other, { type: "packet", bytes, from: host.address, port: 5353 });
-      };
-      this.#queue.push({ atMs: this.nowMs + DELAY_MS, run });
+      this.deliver(other, { type: "packet", bytes, from: host.address, port: 5353 });
     }
   }
 }

@@ -5,9 +5,9 @@ import { type DnsMessage, decodeMessage } from "../../../platform/dns/message.ts
 import { LinkMachine } from "../../../overlay/link/link-machine.ts";
 import type { LinkAction, LinkEvent } from "../../../overlay/link/types.ts";
 import { createRandom } from "../../../platform/random.ts";
+import { VirtualLink } from "../../platform/virtual-link.ts";
 
 const BASE32 = "abcdefghijklmnopqrstuvwxyz234567";
-const DELAY_MS = 1;
 
 export interface SentPacket {
   readonly atMs: number;
@@ -58,13 +58,14 @@ export function linkOf(address: string): LinkAddressing {
   return { name: "eth0", addresses: [{ address, prefixBits: 16 }] };
 }
 
-export class FakeLink {
-  readonly hosts: FakeHost[] = [];
+export class FakeLink extends VirtualLink<FakeHost, LinkEvent> {
   readonly sent: SentPacket[] = [];
-  nowMs = 0;
   /** Whether one delivery is lost. */
   isLost: (from: FakeHost, to: FakeHost) => boolean = () => false;
-  readonly #queue: { readonly atMs: number; readonly run: () => void }[] = [];
+
+  constructor() {
+    super(0);
+  }
 
   /** A host that starts now; with `null` it only listens. */
   add(announcement?: HostAnnouncement | null): FakeHost {
@@ -93,24 +94,6 @@ export class FakeLink {
     for (const host of this.hosts) this.feed(host, { type: "packet", bytes, from, port });
   }
 
-  run(forMs: number): void {
-    const endMs = this.nowMs + forMs;
-    for (;;) {
-      this.#queue.sort((a, b) => a.atMs - b.atMs);
-      const delivery = this.#queue[0];
-      const live = this.hosts.filter(({ isCut }) => !isCut);
-      const due = live.toSorted((a, b) => a.machine.wakeAtMs - b.machine.wakeAtMs)[0];
-      const nextMs = Math.min(delivery?.atMs ?? Infinity, due?.machine.wakeAtMs ?? Infinity);
-      if (nextMs > endMs) break;
-      this.nowMs = Math.max(this.nowMs, nextMs);
-      if (delivery !== undefined && delivery.atMs === nextMs) {
-        this.#queue.shift();
-        delivery.run();
-      } else this.feed(due!, { type: "tick" });
-    }
-    this.nowMs = endMs;
-  }
-
   /** Times at which a host reported something. */
   timesOf(host: FakeHost, type: LinkAction["type"]): number[] {
     return host.actions.filter(({ action }) => action.type === type).map(({ atMs }) => atMs);
@@ -130,11 +113,7 @@ export class FakeLink {
     if (to !== null) return;
     for (const other of this.hosts) {
       if (other === host || this.isLost(host, other)) continue;
-      const run = (): void => {
-        if (!other.isCut)
-          this.feed(other, { type: "packet", bytes, from: host.address, port: 5353 });
-      };
-      this.#queue.push({ atMs: this.nowMs + DELAY_MS, run });
+      this.deliver(other, { type: "packet", bytes, from: host.address, port: 5353 });
     }
   }
 }
