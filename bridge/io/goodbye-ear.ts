@@ -2,12 +2,7 @@
 import { isOnLink, type LinkAddressing } from "../../platform/address.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
-import {
-  FAMILIES,
-  hasFamily,
-  openMdnsSocket,
-  type MdnsSocket,
-} from "../../platform/io/mdns-socket.ts";
+import { openLinkSockets } from "../../platform/io/link-sockets.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { TokenBucket } from "../../platform/token-bucket.ts";
 import { goodbyesIn } from "../exporter/goodbyes.ts";
@@ -27,23 +22,17 @@ export interface GoodbyeEarParts {
 export async function openGoodbyeEar(parts: GoodbyeEarParts): Promise<() => Promise<void>> {
   const { link, clock, log, onGoodbye } = parts;
   const bucket = new TokenBucket(RATE);
-  const onFailure = (error: Error): void => log.debug("goodbyes", { reason: error.message });
-  const sockets: MdnsSocket[] = [];
-  for (const family of FAMILIES.filter((one) => hasFamily(link, one))) {
-    try {
-      const socket = await openMdnsSocket({
-        ...{ family, link, onFailure },
-        onMessage: (bytes, from) => {
-          if (!isOnLink(from.address, link) || !bucket.take(clock.monotonicMs())) return;
-          for (const id of goodbyesIn(bytes)) onGoodbye(id);
-        },
-      });
-      sockets.push(socket);
-    } catch (error) {
-      log.info("goodbyes are not heard early", { family, reason: errorMessage(error) });
-    }
-  }
+  const { opened, failures } = await openLinkSockets({
+    link,
+    onFailure: (error) => log.debug("goodbyes", { reason: error.message }),
+    onMessage: (bytes, from) => {
+      if (!isOnLink(from.address, link) || !bucket.take(clock.monotonicMs())) return;
+      for (const id of goodbyesIn(bytes)) onGoodbye(id);
+    },
+  });
+  for (const { family, cause } of failures)
+    log.info("goodbyes are not heard early", { family, reason: errorMessage(cause) });
   return async () => {
-    await Promise.all(sockets.map((socket) => socket.close()));
+    await Promise.all(opened.map((socket) => socket.close()));
   };
 }

@@ -2,17 +2,12 @@
 import type { LinkAddressing } from "../../platform/address.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DnsName } from "../../platform/dns/name.ts";
-import { errorCode, errorMessage } from "../../platform/errors.ts";
+import { errorMessage } from "../../platform/errors.ts";
 import { EventQueue } from "../../platform/event-queue.ts";
 import { type Driver, createDriver } from "../../platform/io/driver.ts";
+import { openLinkSockets } from "../../platform/io/link-sockets.ts";
 import { EchoFilter } from "../../platform/io/mdns-echo.ts";
-import {
-  FAMILIES,
-  type Family,
-  type MdnsSocket,
-  hasFamily,
-  openMdnsSocket,
-} from "../../platform/io/mdns-socket.ts";
+import type { MdnsSocket } from "../../platform/io/mdns-socket.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
 import { BridgeError } from "../errors.ts";
@@ -225,29 +220,18 @@ class MdnsBackend implements OwnBackend {
   /** Opens what families there are; one of them is enough, and none while the link is down. */
   async #openSockets(): Promise<void> {
     const link = this.#link;
-    const opened: MdnsSocket[] = [];
-    let failure: unknown;
-    for (const family of FAMILIES) {
-      if (!hasFamily(link, family)) continue;
-      try {
-        opened.push(await this.#openSocket(family, link));
-      } catch (error) {
-        failure = error;
-        this.#parts.log.warn("no multicast", { family, reason: errorMessage(error) });
-      }
-    }
-    this.#sockets = opened;
-    if (opened.length === 0 && failure !== undefined) throw cannotOpen(link, failure);
-  }
-
-  #openSocket(family: Family, link: LinkAddressing): Promise<MdnsSocket> {
-    return openMdnsSocket({
-      family,
+    const { log } = this.#parts;
+    const { opened, failures, problem } = await openLinkSockets({
       link,
       onMessage: (bytes, from) => this.#onMessage(bytes, from.address, from.port),
-      onFailure: (error) =>
-        this.#parts.log.debug("multicast failed", { family, reason: error.message }),
+      onFailure: (error, family) =>
+        log.debug("multicast failed", { family, reason: error.message }),
     });
+    this.#sockets = opened;
+    for (const { family, cause } of failures)
+      log.warn("no multicast", { family, reason: errorMessage(cause) });
+    if (problem !== undefined)
+      throw new BridgeError("ERR_BRIDGE_BACKEND", problem, { cause: failures[0]?.cause });
   }
 
   async #closeSockets(): Promise<void> {
@@ -329,13 +313,4 @@ class MdnsBackend implements OwnBackend {
 
 function closed(): BridgeError {
   return new BridgeError("ERR_BRIDGE_BACKEND", "the multicast DNS responder is closed");
-}
-
-function cannotOpen(link: LinkAddressing, cause: unknown): BridgeError {
-  const message =
-    errorCode(cause) === "EADDRINUSE"
-      ? "UDP port 5353 is taken by a responder that does not share it; " +
-        "set disallow-other-stacks=no in avahi-daemon.conf, or stop it"
-      : `no multicast on ${link.name} (${errorMessage(cause)}); name another one with --interface`;
-  return new BridgeError("ERR_BRIDGE_BACKEND", message, { cause });
 }

@@ -1,6 +1,6 @@
 /** The link as the overlay uses it: sockets, interface and clock around the link machine. */
 import type { Clock } from "../../platform/clock.ts";
-import { errorCode, errorMessage } from "../../platform/errors.ts";
+import { errorMessage } from "../../platform/errors.ts";
 import { type Driver, createDriver } from "../../platform/io/driver.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
@@ -20,13 +20,8 @@ import {
 } from "./interfaces.ts";
 import { type LinkChange, LinkWatch } from "./link-watch.ts";
 import { EchoFilter } from "../../platform/io/mdns-echo.ts";
-import {
-  FAMILIES,
-  type Family,
-  type MdnsSocket,
-  hasFamily,
-  openMdnsSocket,
-} from "../../platform/io/mdns-socket.ts";
+import { openLinkSockets } from "../../platform/io/link-sockets.ts";
+import type { Family, MdnsSocket } from "../../platform/io/mdns-socket.ts";
 
 /** What happens on the link. All of it is a hint: verify over a connection. */
 export type LinkNotice =
@@ -273,31 +268,20 @@ class MdnsLink implements Link {
   async #openSockets(link: LinkAddressing | undefined): Promise<void> {
     this.#addressing = link;
     if (link === undefined) return;
-    const opened: MdnsSocket[] = [];
-    const failures: unknown[] = [];
-    for (const family of FAMILIES) {
-      if (!hasFamily(link, family)) continue;
-      try {
-        opened.push(await this.#openSocket(family, link));
-      } catch (error) {
-        failures.push(error);
-        this.#options.log.warn("no multicast", { family, reason: errorMessage(error) });
-      }
-    }
-    this.#sockets = opened;
-    if (opened.length === 0 && failures.length > 0) throw cannotOpen(link, failures[0]);
-  }
-
-  #openSocket(family: Family, link: LinkAddressing): Promise<MdnsSocket> {
-    return openMdnsSocket({
-      family,
+    const { log } = this.#options;
+    const { opened, failures, problem } = await openLinkSockets({
       link,
       onMessage: (bytes, from) => this.#onMessage(bytes, from.address, from.port),
-      onFailure: (error) => {
+      onFailure: (error, family) => {
         this.#sendFailures++;
-        this.#options.log.debug("multicast failed", { family, reason: error.message });
+        log.debug("multicast failed", { family, reason: error.message });
       },
     });
+    this.#sockets = opened;
+    for (const { family, cause } of failures)
+      log.warn("no multicast", { family, reason: errorMessage(cause) });
+    if (problem !== undefined)
+      throw new OverlayError("ERR_OVERLAY_LINK", problem, { cause: failures[0]?.cause });
   }
 
   async #closeSockets(): Promise<void> {
@@ -369,13 +353,4 @@ const DOWN: LinkAddressing = { name: "", addresses: [] };
 
 function familyOf(address: string): Family {
   return parseAddress(address)?.length === 4 ? "ipv4" : "ipv6";
-}
-
-function cannotOpen(link: LinkAddressing, cause: unknown): OverlayError {
-  const message =
-    errorCode(cause) === "EADDRINUSE"
-      ? "UDP port 5353 is taken by a responder that does not share it; " +
-        "set disallow-other-stacks=no in avahi-daemon.conf, or stop it"
-      : `no multicast on ${link.name} (${errorMessage(cause)}); name another one with --interface`;
-  return new OverlayError("ERR_OVERLAY_LINK", message, { cause });
 }
