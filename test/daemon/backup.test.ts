@@ -10,8 +10,8 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { runCli } from "../../daemon/cli/run.ts";
 import { openStateDirectory } from "../../daemon/state-directory.ts";
+import { runCaptured, type CapturedRun } from "./fixtures/captured-run.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "causeway-backup-"));
 const state = join(directory, "state");
@@ -19,15 +19,7 @@ const file = join(directory, "host.backup");
 const phrase = join(directory, "phrase");
 const noSocket = ["--socket", join(directory, "none.sock")];
 
-async function run(...args: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io = {
-    stdout: (line: string) => void out.push(line),
-    stderr: (line: string) => void err.push(line),
-  };
-  return { status: await runCli(args, io), out: out.join("\n"), err: err.join("\n") };
-}
+const run = (...args: string[]): Promise<CapturedRun> => runCaptured(args);
 
 function filesOf(path: string): Record<string, string> {
   const names = ["host.key", "overlay.json", "state-version"];
@@ -43,8 +35,8 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 describe("backup", () => {
   it("writes one file for its owner only, says when it is not sealed, and is noted", async () => {
-    const { status, out, err } = await run("backup", file, "--state", state);
-    expect({ status, out }).toMatchObject({ status: 0, out: expect.stringContaining(file) });
+    const { status, text, err } = await run("backup", file, "--state", state);
+    expect({ status, text }).toMatchObject({ status: 0, text: expect.stringContaining(file) });
     expect(err).toMatch(/--passphrase-file/);
     expect(statSync(file).mode & 0o777).toBe(0o600);
     const { backedUpAtMs } = JSON.parse(filesOf(state)["overlay.json"]!) as Record<string, unknown>;
@@ -84,12 +76,12 @@ describe("restore", () => {
     const elsewhere = join(directory, "elsewhere");
     mkdirSync(elsewhere);
     const args = ["--state", elsewhere, "--passphrase-file", phrase, "--json"];
-    const { status, out, err } = await run("restore", file, ...args);
+    const { status, text, err } = await run("restore", file, ...args);
     expect({ status, err }).toMatchObject({ status: 0, err: expect.stringMatching(/causeway up/) });
-    expect(JSON.parse(out)).toMatchObject({ state: elsewhere, records: 0, movedAside: null });
+    expect(JSON.parse(text)).toMatchObject({ state: elsewhere, records: 0, movedAside: null });
     const [before, after] = [filesOf(state), filesOf(elsewhere)];
     expect(after["host.key"]).toBe(before["host.key"]);
-    const overlay = (text: string) => ({ ...(JSON.parse(text) as object), backedUpAtMs: 0 });
+    const overlay = (json: string) => ({ ...(JSON.parse(json) as object), backedUpAtMs: 0 });
     expect(overlay(after["overlay.json"]!)).toEqual(overlay(before["overlay.json"]!));
     openStateDirectory(elsewhere).close();
     expect((await run("backup", `${file}2`, "--state", elsewhere)).status).toBe(0);

@@ -5,13 +5,13 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { ZeroconfService } from "../../bridge/index.ts";
 import { callApi, callApiLines } from "../../daemon/api/client.ts";
-import { runCli } from "../../daemon/cli/run.ts";
 import { loadConfig } from "../../daemon/config/load.ts";
 import { printConfig } from "../../daemon/config/print.ts";
 import { startDaemon } from "../../daemon/daemon.ts";
 import type { Daemon } from "../../daemon/daemon.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { utf8 } from "../../platform/bytes.ts";
+import { runCaptured, runJsonCaptured, type CapturedRun } from "./fixtures/captured-run.ts";
 import { createFakeOverlay } from "./fixtures/fake-overlay.ts";
 import { startFakeBridge, type FakeBridge } from "./fixtures/fake-bridge.ts";
 
@@ -67,26 +67,19 @@ async function restart(): Promise<void> {
   daemon = await start();
 }
 
-async function runWith(stdin: AsyncIterable<Uint8Array> | undefined, args: readonly string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io = {
-    stdout: (line: string) => void out.push(line),
-    stderr: (line: string) => void err.push(line),
-    ...(stdin === undefined ? {} : { stdin }),
-  };
-  const status = await runCli([...args, "--socket", socket], io);
-  return { status, out, err: err.join("\n"), text: out.join("\n") };
+function runWith(
+  stdin: AsyncIterable<Uint8Array> | undefined,
+  args: readonly string[],
+): Promise<CapturedRun> {
+  return runCaptured([...args, "--socket", socket], stdin);
 }
 
-function run(...args: string[]) {
+function run(...args: string[]): Promise<CapturedRun> {
   return runWith(undefined, args);
 }
 
-async function runJson(...args: string[]): Promise<Record<string, unknown>> {
-  const { status, out, err } = await run(...args, "--json");
-  expect({ status, err, lines: out.length }).toMatchObject({ status: 0, lines: 1 });
-  return JSON.parse(out[0]!) as Record<string, unknown>;
+function runJson(...args: string[]): Promise<Record<string, unknown>> {
+  return runJsonCaptured([...args, "--socket", socket]);
 }
 
 describe("causeway export", () => {

@@ -7,12 +7,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ROUTES } from "../../daemon/api/routes.ts";
 import { findCommand, loadCommands } from "../../daemon/cli/commands.ts";
 import { SHELLS, renderCompletion } from "../../daemon/cli/completion-script.ts";
-import { runCli } from "../../daemon/cli/run.ts";
 import { loadConfig } from "../../daemon/config/load.ts";
 import { startDaemon } from "../../daemon/daemon.ts";
 import type { Daemon } from "../../daemon/daemon.ts";
 import { SILENT } from "../../platform/logger.ts";
 import { readFileSync } from "node:fs";
+import { runCaptured, runJsonCaptured, type CapturedRun } from "./fixtures/captured-run.ts";
 import { createFakeOverlay } from "./fixtures/fake-overlay.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "causeway-cli-"));
@@ -40,22 +40,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true });
 });
 
-async function run(...args: string[]) {
-  const out: string[] = [];
-  const err: string[] = [];
-  const io = {
-    stdout: (line: string) => void out.push(line),
-    stderr: (line: string) => void err.push(line),
-  };
-  const status = await runCli(args, io);
-  return { status, out, err: err.join("\n"), text: out.join("\n") };
-}
+const run = (...args: string[]): Promise<CapturedRun> => runCaptured(args);
 
 /** Runs against the daemon above and reads the one line of JSON. */
-async function runJson(...args: string[]): Promise<Record<string, unknown>> {
-  const { status, out, err } = await run(...args, "--json", "--socket", socket);
-  expect({ status, err, lines: out.length }).toMatchObject({ status: 0, lines: 1 });
-  return JSON.parse(out[0] ?? "") as Record<string, unknown>;
+function runJson(...args: string[]): Promise<Record<string, unknown>> {
+  return runJsonCaptured([...args, "--socket", socket]);
 }
 
 describe("commands", () => {
