@@ -184,13 +184,10 @@ export class RegistrarMachine implements Machine<RegistrarEvent, RegistrarAction
   #onCollision(id: number): void {
     const group = this.#groups.get(id);
     if (group === undefined) return;
-    const items = [...group.items];
-    const isReplacement = group.replaces.length > 0;
-    this.#free(group);
-    for (const old of group.replaces) this.#free(old);
+    const { items, wasAlone } = this.#dissolve(group);
     for (const item of items) {
       item.isKnownOurs = false;
-      if (items.length > 1 || isReplacement) this.#enqueueAlone(item);
+      if (!wasAlone) this.#enqueueAlone(item);
       else this.#onItemCollision(item);
     }
   }
@@ -229,13 +226,22 @@ export class RegistrarMachine implements Machine<RegistrarEvent, RegistrarAction
   #onFailed(id: number, reason: string): void {
     const group = this.#groups.get(id);
     if (group === undefined) return;
-    const items = [...group.items];
-    const isReplacement = group.replaces.length > 0;
+    const { items, wasAlone } = this.#dissolve(group);
+    for (const item of items)
+      if (!wasAlone) this.#enqueueAlone(item);
+      else this.#fail(item, "ERR_BRIDGE_BACKEND", `Avahi refuses ${item.text}: ${reason}`);
+  }
+
+  /**
+   * Frees a group that Avahi did not take, and what it was to replace.
+   *
+   * @returns its items, and whether it was one alone that Avahi did not take; else any may be
+   */
+  #dissolve(group: Group): { readonly items: RegisteredItem[]; readonly wasAlone: boolean } {
     this.#free(group);
     for (const old of group.replaces) this.#free(old);
-    for (const item of items)
-      if (items.length > 1 || isReplacement) this.#enqueueAlone(item);
-      else this.#fail(item, "ERR_BRIDGE_BACKEND", `Avahi refuses ${item.text}: ${reason}`);
+    const items = [...group.items];
+    return { items, wasAlone: items.length === 1 && group.replaces.length === 0 };
   }
 
   #fail(
