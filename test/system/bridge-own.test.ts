@@ -1,11 +1,11 @@
 /** Our own responder and browser on real sockets: both families, other responders, a flood. */
-import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { downLab, parseLabSpec, upLab, type Lab } from "../../daemon/lab/lab.ts";
+import { describe, expect, it } from "vitest";
+import type { Lab } from "../../daemon/lab/lab.ts";
+import { LineProcess, type Line } from "./fixtures/line-process.ts";
 import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
+import { useLab } from "./use-lab.ts";
 
 const NAME = ownLabName("own");
 const SITES = `
@@ -17,39 +17,16 @@ sites:
 const FIXTURE = join(import.meta.dirname, "fixtures/own-backend-host.ts");
 const FLOOD = join(import.meta.dirname, "fixtures/mdns-flood.ts");
 
-interface Line {
-  readonly type: string;
-  readonly atMs: number;
-  readonly [field: string]: unknown;
-}
-
-class Host {
-  readonly #process: ChildProcess;
-  readonly lines: Line[] = [];
+class Host extends LineProcess {
   #lastId = 0;
 
   constructor(lab: Lab, host: string) {
-    const argv = [process.execPath, FIXTURE];
-    this.#process = lab.spawn(host, argv, { stdio: ["pipe", "pipe", "inherit"] });
-    createInterface(this.#process.stdout!).on("line", (line) =>
-      this.lines.push(JSON.parse(line) as Line),
-    );
-  }
-
-  async need(what: string, fits: (line: Line) => boolean, limitMs = 8_000): Promise<Line> {
-    const endMs = Date.now() + limitMs;
-    for (;;) {
-      const line = this.lines.find(fits);
-      if (line !== undefined) return line;
-      if (Date.now() > endMs)
-        throw new Error(`no ${what} within ${limitMs} ms; heard ${JSON.stringify(this.lines)}`);
-      await sleep(5);
-    }
+    super(lab, host, [FIXTURE], 8_000);
   }
 
   async call(call: string, given: Readonly<Record<string, unknown>> = {}): Promise<unknown> {
     const id = ++this.#lastId;
-    this.#process.stdin!.write(`${JSON.stringify({ id, call, ...given })}\n`);
+    this.order({ id, call, ...given });
     const answer = await this.need(`answer to ${call}`, (line) => line["id"] === id, 20_000);
     if (answer["error"] !== undefined) throw new Error(answer["error"] as string);
     return answer["value"];
@@ -69,39 +46,18 @@ class Host {
     );
   }
 
-  async end(): Promise<void> {
-    const ended = new Promise((resolve) => this.#process.once("exit", resolve));
-    this.#process.stdin!.end();
-    await ended;
-  }
-
-  kill(): void {
-    this.#process.kill("SIGKILL");
+  end(): Promise<void> {
+    const exited = this.exited();
+    this.endInput();
+    return exited;
   }
 }
 
 describe.skipIf(LAB_MISSING !== undefined)("our own back end", () => {
-  let lab: Lab;
-  const running: Host[] = [];
+  const shared = useLab(NAME, SITES);
 
-  beforeAll(async () => {
-    await downLab(NAME).catch(() => {});
-    lab = await upLab(parseLabSpec(SITES, "test"), NAME);
-  }, 120_000);
-
-  afterEach(() => {
-    for (const host of running.splice(0)) host.kill();
-  });
-
-  afterAll(async () => {
-    await lab?.down();
-  });
-
-  async function open(host: string): Promise<Host> {
-    const opened = new Host(lab, host);
-    running.push(opened);
-    await opened.need("open", ({ type }) => type === "open", 20_000);
-    return opened;
+  function open(host: string): Promise<Host> {
+    return shared.opened(new Host(shared.lab, host));
   }
 
   it.each(["gamma", "delta"])(
@@ -109,7 +65,7 @@ describe.skipIf(LAB_MISSING !== undefined)("our own back end", () => {
     async (site) => {
       const [server, client] = [await open(`${site}-1`), await open(`${site}-2`)];
       await client.call("browse");
-      const address = lab.address(`${site}-1`);
+      const address = shared.lab.address(`${site}-1`);
       const given = { instance: "Dr. No's web", host: ["far", "local"], address };
       expect(await server.call("register", given)).toBe("Dr. No's web");
       const line = await client.found("Dr. No's web");
@@ -129,7 +85,7 @@ describe.skipIf(LAB_MISSING !== undefined)("our own back end", () => {
     await sleep(2_000);
     for (const host of [one, other]) {
       expect(await host.call("stats")).toMatchObject({ malformed: 0, offLink: 0 });
-      expect(host.lines.filter(({ type }) => type === "renamed")).toEqual([]);
+      expect(host.all("renamed")).toEqual([]);
     }
     expect(await one.call("stats")).toMatchObject({ conflicts: 0 });
   });
@@ -147,8 +103,8 @@ describe.skipIf(LAB_MISSING !== undefined)("our own back end", () => {
     const after = (await server.call("stats")) as { readonly sent: number };
     expect(after.sent).toBeGreaterThan(before.sent + 3);
     await sleep(4_000);
-    expect(client.lines.filter(({ type }) => type === "gone")).toEqual([]);
-    expect(server.lines.filter(({ type }) => type === "renamed")).toEqual([]);
+    expect(client.all("gone")).toEqual([]);
+    expect(server.all("renamed")).toEqual([]);
   });
 
   it("§5.5: asks one host whether it has a record, and tells a live host from a silent one", async () => {
@@ -156,10 +112,16 @@ describe.skipIf(LAB_MISSING !== undefined)("our own back end", () => {
     const server = await open("alpha-2");
     const given = { instance: "Web", host: ["far", "local"], address: "203.0.113.7" };
     await server.call("register", given);
-    const published = lab.spawn("alpha-2", ["avahi-publish", "-s", "By Avahi", "_http._tcp", "80"]);
+    const published = shared.lab.spawn("alpha-2", [
+      "avahi-publish",
+      "-s",
+      "By Avahi",
+      "_http._tcp",
+      "80",
+    ]);
     try {
       const name = ["By Avahi", "_http", "_tcp", "local"];
-      const address = lab.address("alpha-2");
+      const address = shared.lab.address("alpha-2");
       let answer: unknown;
       for (let tries = 0; tries < 20 && answer !== "answered"; tries++)
         answer = await asker.call("ask-host", { address, name });
@@ -174,14 +136,16 @@ describe.skipIf(LAB_MISSING !== undefined)("our own back end", () => {
     }
     const alone = await open("delta-1");
     const name = ["Web", "_http", "_tcp", "local"];
-    expect(await alone.call("ask-host", { address: lab.address("delta-2"), name })).toBe("refused");
+    expect(await alone.call("ask-host", { address: shared.lab.address("delta-2"), name })).toBe(
+      "refused",
+    );
   });
 
   it("bears 10,000 announcements a second: little memory, and the others are found", async () => {
     const [server, client] = [await open("delta-1"), await open("delta-2")];
     await client.call("browse");
     const before = (await client.call("stats")) as { readonly rssBytes: number };
-    const flood = lab.spawn("delta-3", [process.execPath, FLOOD, "10000", "5"], {
+    const flood = shared.lab.spawn("delta-3", [process.execPath, FLOOD, "10000", "5"], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const sent = new Promise<number>((resolve) => {

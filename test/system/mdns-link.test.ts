@@ -1,10 +1,10 @@
-import type { ChildProcess } from "node:child_process";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { downLab, parseLabSpec, upLab, type Lab } from "../../daemon/lab/lab.ts";
+import { describe, expect, it } from "vitest";
+import type { Lab } from "../../daemon/lab/lab.ts";
+import { LineProcess, type Line } from "./fixtures/line-process.ts";
 import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
+import { useLab } from "./use-lab.ts";
 
 const NAME = ownLabName("m");
 const SITES = `
@@ -15,41 +15,14 @@ sites:
 const FIXTURE = join(import.meta.dirname, "fixtures/link-host.ts");
 const LABEL = "k".repeat(52);
 
-interface Line {
-  readonly type: string;
-  readonly atMs: number;
-  readonly [field: string]: unknown;
-}
-
 /** A process that has a link, and what it said. */
-class LinkHost {
+class LinkHost extends LineProcess {
   readonly tag: string;
-  readonly #process: ChildProcess;
-  readonly #lines: Line[] = [];
 
   constructor(lab: Lab, host: string, labels: readonly string[] = []) {
-    this.tag = host.replace(/[^a-z]/g, "").padEnd(15, "q") + "234567"[Number(host.at(-1))]!;
-    const argv = [process.execPath, FIXTURE, "eth0", this.tag, ...labels];
-    this.#process = lab.spawn(host, argv, { stdio: ["pipe", "pipe", "inherit"] });
-    createInterface(this.#process.stdout!).on("line", (line) =>
-      this.#lines.push(JSON.parse(line) as Line),
-    );
-  }
-
-  all(type: string): readonly Line[] {
-    return this.#lines.filter((line) => line.type === type);
-  }
-
-  /** The first line that fits, which may still have to come. */
-  async need(what: string, fits: (line: Line) => boolean, limitMs = 5000): Promise<Line> {
-    const endMs = Date.now() + limitMs;
-    for (;;) {
-      const line = this.#lines.find(fits);
-      if (line !== undefined) return line;
-      if (Date.now() > endMs)
-        throw new Error(`no ${what} within ${limitMs} ms; heard ${JSON.stringify(this.#lines)}`);
-      await sleep(5);
-    }
+    const tag = host.replace(/[^a-z]/g, "").padEnd(15, "q") + "234567"[Number(host.at(-1))]!;
+    super(lab, host, [FIXTURE, "eth0", tag, ...labels], 5_000);
+    this.tag = tag;
   }
 
   needPeer(type: string, other: LinkHost, limitMs?: number): Promise<Line> {
@@ -59,22 +32,14 @@ class LinkHost {
 
   async tell(command: object, answer: string): Promise<Line> {
     const before = this.all(answer).length;
-    this.#process.stdin!.write(`${JSON.stringify(command)}\n`);
+    this.order(command);
     return this.need(answer, (line) => this.all(answer).indexOf(line) >= before);
   }
 
-  order(command: object): void {
-    this.#process.stdin!.write(`${JSON.stringify(command)}\n`);
-  }
-
   /** Says goodbye. */
-  async end(): Promise<Line> {
-    this.#process.stdin!.end();
+  end(): Promise<Line> {
+    this.endInput();
     return this.need("closed", ({ type }) => type === "closed");
-  }
-
-  kill(): void {
-    this.#process.kill("SIGKILL");
   }
 }
 
@@ -83,27 +48,10 @@ function tagOf(line: Line): string | undefined {
 }
 
 describe.skipIf(LAB_MISSING !== undefined)("links beside Avahi", () => {
-  let lab: Lab;
-  const running: LinkHost[] = [];
+  const shared = useLab(NAME, SITES);
 
-  beforeAll(async () => {
-    await downLab(NAME).catch(() => {});
-    lab = await upLab(parseLabSpec(SITES, "test"), NAME);
-  }, 120_000);
-
-  afterEach(() => {
-    for (const host of running.splice(0)) host.kill();
-  });
-
-  afterAll(async () => {
-    await lab?.down();
-  });
-
-  async function open(host: string, labels?: readonly string[]): Promise<LinkHost> {
-    const opened = new LinkHost(lab, host, labels);
-    running.push(opened);
-    await opened.need("open", ({ type }) => type === "open", 20_000);
-    return opened;
+  function open(host: string, labels?: readonly string[]): Promise<LinkHost> {
+    return shared.opened(new LinkHost(shared.lab, host, labels));
   }
 
   it("find each other in half a second, over both address families", async () => {
@@ -119,7 +67,7 @@ describe.skipIf(LAB_MISSING !== undefined)("links beside Avahi", () => {
     const stats = await second.tell({}, "stats");
     expect(stats).toMatchObject({ families: ["ipv4", "ipv6"], multicast: "heard", malformed: 0 });
     const [peer] = stats["peers"] as { addresses: string[] }[];
-    expect(peer!.addresses).toContain(lab.address("alpha-1"));
+    expect(peer!.addresses).toContain(shared.lab.address("alpha-1"));
     expect(peer!.addresses.some((address) => /^fe80::.*%eth0$/.test(address))).toBe(true);
   });
 
@@ -165,8 +113,8 @@ describe.skipIf(LAB_MISSING !== undefined)("links beside Avahi", () => {
   it("follow a change of address, and find each other again", async () => {
     const [first, second] = [await open("alpha-1"), await open("alpha-2")];
     await first.needPeer("peer-found", second);
-    const before = lab.address("alpha-2");
-    const ip = (...argv: string[]): Promise<unknown> => lab.exec("alpha-2", ["ip", ...argv]);
+    const before = shared.lab.address("alpha-2");
+    const ip = (...argv: string[]): Promise<unknown> => shared.lab.exec("alpha-2", ["ip", ...argv]);
     await ip("address", "del", `${before}/24`, "dev", "eth0");
     await ip("address", "add", "10.1.0.99/24", "dev", "eth0");
     try {
@@ -186,15 +134,14 @@ describe.skipIf(LAB_MISSING !== undefined)("links beside Avahi", () => {
     const blocker = `
       const socket = require("node:dgram").createSocket("udp6");
       socket.bind(5353, "::", () => console.log("bound"));`;
-    const taken = lab.spawn("gamma-1", [process.execPath, "-e", blocker], {
+    const taken = shared.lab.spawn("gamma-1", [process.execPath, "-e", blocker], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     try {
       await new Promise((resolve) => {
         taken.stdout!.once("data", resolve);
       });
-      const host = new LinkHost(lab, "gamma-1");
-      running.push(host);
+      const host = shared.started(new LinkHost(shared.lab, "gamma-1"));
       const failed = await host.need("failed", ({ type }) => type === "failed", 20_000);
       expect(failed).toMatchObject({ code: "ERR_OVERLAY_LINK" });
       expect(failed["message"]).toMatch(/port 5353 is taken.*disallow-other-stacks=no/);
@@ -205,18 +152,18 @@ describe.skipIf(LAB_MISSING !== undefined)("links beside Avahi", () => {
 
   it("are seen by Avahi's browser, and answer a plain DNS question", async () => {
     const host = await open("alpha-1");
-    const browsed = await lab.exec("alpha-2", [
+    const browsed = await shared.lab.exec("alpha-2", [
       ..."avahi-browse --parsable --resolve --terminate _causeway._tcp".split(" "),
     ]);
     const resolved = browsed.stdout.split("\n").filter((line) => line.startsWith("="));
     expect(resolved.some((line) => line.includes(`;${host.tag};`) && line.includes(";4711;"))).toBe(
       true,
     );
-    const asked = await lab.exec("alpha-3", [
+    const asked = await shared.lab.exec("alpha-3", [
       process.execPath,
       "-e",
       LEGACY,
-      lab.address("alpha-3"),
+      shared.lab.address("alpha-3"),
     ]);
     expect(asked.stdout).toContain(host.tag);
   });
