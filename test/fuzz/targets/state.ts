@@ -2,34 +2,23 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { OverlayError } from "../../../overlay/errors.ts";
-import {
-  STATE_VERSION,
-  StateDirectory,
-  type OverlayState,
-  type SubnetState,
-} from "../../../overlay/io/state.ts";
+import { STATE_VERSION, StateDirectory, type SubnetState } from "../../../overlay/io/state.ts";
 import { createRevocation } from "../../../overlay/identity/revocation.ts";
 import { KEY_BYTES } from "../../../overlay/identity/keys.ts";
 import { createClaim } from "../../../overlay/subnet/claim.ts";
 import { toHex } from "../../../platform/bytes.ts";
 import { membershipOf, OVERLAY, pairOf, WALL_MS } from "../../overlay/identity/members.ts";
+import { overlayStateOf } from "../../overlay/io/overlay-states.ts";
 import { signedStatementOf, SUBNET } from "../../overlay/subnet/statements.ts";
 import { scratchDirectory } from "../engine/scratch.ts";
 import { isSameValue, Violation, type FuzzTarget } from "../engine/target.ts";
 import { PROTOBUF_CODE } from "./messages.ts";
 
-const OVERLAY_STATE: OverlayState = {
-  id: OVERLAY,
-  name: "harbour",
-  secret: pairOf("secret").seed,
-  membership: membershipOf("a"),
-  madeMs: WALL_MS,
-  isLone: false,
-  isLocked: true,
+const OVERLAY_STATE = overlayStateOf("a", {
   authoritySeed: pairOf("authority").seed,
   homeSubnet: SUBNET.publicKey,
   backedUpAtMs: WALL_MS,
-};
+});
 
 const CLAIM = {
   subnet: SUBNET,

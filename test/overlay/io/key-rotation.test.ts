@@ -19,6 +19,7 @@ import {
 import { checkClaim, createClaim, draftSuccessor } from "../../../overlay/subnet/claim.ts";
 import { AUTHORITY, membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
 import { CLOCK } from "./loopback.ts";
+import { overlayStateOf } from "./overlay-states.ts";
 
 const QUAY = pairOf("quay");
 let directory: string;
@@ -34,18 +35,8 @@ async function startMaker(
 ): Promise<{ rotation: KeyRotation; members: MemberState }> {
   const state = await StateDirectory.open(join(directory, "maker"));
   const request = { host: state.hostKey.publicKey, mayAdmit, linkSubnet: null, wallMs: WALL_MS };
-  await state.saveOverlay({
-    id: OVERLAY,
-    name: "test",
-    secret: new Uint8Array(32),
-    membership: certifyByAuthority(AUTHORITY, request),
-    madeMs: WALL_MS,
-    isLone: false,
-    isLocked: true,
-    authoritySeed: null,
-    homeSubnet: null,
-    backedUpAtMs: null,
-  });
+  const membership = certifyByAuthority(AUTHORITY, request);
+  await state.saveOverlay(overlayStateOf("maker", { membership }));
   const members = new MemberState(state, false, CLOCK, SILENT);
   const rotation = new KeyRotation({
     members,

@@ -13,6 +13,7 @@ import { StateDirectory } from "../../../overlay/io/state.ts";
 import { RevocationsCodec, type Signed } from "../../../overlay/schema/messages.ts";
 import { AUTHORITY, membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
 import { CLOCK, dial, startPeer, stopAll, until, type Peer } from "./loopback.ts";
+import { overlayStateOf } from "./overlay-states.ts";
 
 let directory: string;
 
@@ -34,18 +35,7 @@ interface Knower extends Peer {
 /** A host that hears of revocations and does nothing else about them. */
 async function startKnower(name: string): Promise<Knower> {
   const state = await StateDirectory.open(join(directory, name));
-  await state.saveOverlay({
-    id: OVERLAY,
-    name: "test",
-    secret: new Uint8Array(32),
-    membership: membershipOf(name),
-    madeMs: WALL_MS,
-    isLone: false,
-    isLocked: true,
-    authoritySeed: null,
-    homeSubnet: null,
-    backedUpAtMs: null,
-  });
+  await state.saveOverlay(overlayStateOf(name));
   const members = new MemberState(state, false, CLOCK, SILENT);
   const news: SignedRevocation[] = [];
   const open: { pool?: Peer["pool"] } = {};

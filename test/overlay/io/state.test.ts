@@ -2,22 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { StateDirectory, type OverlayState, type SubnetState } from "../../../overlay/io/state.ts";
+import { StateDirectory, type SubnetState } from "../../../overlay/io/state.ts";
 import { createClaim } from "../../../overlay/subnet/claim.ts";
-import { membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
+import { membershipOf, pairOf, WALL_MS } from "../identity/members.ts";
+import { overlayStateOf } from "./overlay-states.ts";
 
-const OVERLAY_STATE: OverlayState = {
-  id: OVERLAY,
-  name: "harbour",
-  secret: pairOf("secret").seed,
-  membership: membershipOf("a"),
-  madeMs: WALL_MS,
-  isLone: false,
-  isLocked: true,
-  authoritySeed: null,
-  homeSubnet: pairOf("home").publicKey,
-  backedUpAtMs: null,
-};
+const OVERLAY_STATE = overlayStateOf("a", { homeSubnet: pairOf("home").publicKey });
 
 const SUBNET_STATE: SubnetState = {
   seed: pairOf("subnet").seed,
