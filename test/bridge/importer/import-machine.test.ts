@@ -121,6 +121,16 @@ describe("a record", () => {
     expect(again!.names[0]).toBe("Tom's Music v1.2 (2)");
   });
 
+  it("is shown again when its site comes back after its records have expired", () => {
+    const { machine } = importing();
+    machine.step(heard(), 1);
+    machine.step({ type: "site", subnetId: SITE_A, isAlive: false }, 2);
+    const expired = machine.step({ type: "tick" }, 600_000);
+    expect(expired).toContainEqual({ type: "sites", sites: new Map() });
+    const [again] = shows(machine.step(heard(), 600_001));
+    expect(again).toMatchObject({ originId: ORIGIN });
+  });
+
   it("goes when it expires", () => {
     const { machine } = importing();
     machine.step(heard(), 1);
