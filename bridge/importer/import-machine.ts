@@ -113,6 +113,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
     switch (event.type) {
       case "situation":
         if (situationText(event.situation) !== situationText(this.#at)) this.#failures.clear();
+        // What the colleagues of another link showed there has no name and no port on this one.
+        if (event.situation.subnetId !== this.#at.subnetId) this.#told.clear();
         this.#at = event.situation;
         this.#book.verify((record, publisher) => this.#isOfOrigin(record, publisher));
         return this.#all();
@@ -130,6 +132,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
         return this.#all();
       case "shown": {
         const { originId, instance, port } = event;
+        // It was hidden while it was being announced.
+        if (event.by === "self" && !this.#wanted.has(originId)) return [];
         const places = event.by === "self" ? this.#shown : this.#told;
         const hasMoved = places.has(originId) && places.get(originId)?.port !== port;
         this.#failures.delete(originId);

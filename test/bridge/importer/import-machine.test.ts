@@ -131,6 +131,15 @@ describe("a record", () => {
     expect(again).toMatchObject({ originId: ORIGIN });
   });
 
+  it("is not taken for shown when it was hidden while it was being announced", () => {
+    const { machine } = importing();
+    machine.step(heard(), 1);
+    machine.step({ type: "situation", situation: situation({ rules: [] }) }, 2);
+    const late = { type: "shown", originId: ORIGIN, instance: "Tom's Music v1.2" } as const;
+    machine.step({ ...late, port: 3689, by: "self" }, 3);
+    expect(machine.shownKeys()).toEqual(new Set());
+  });
+
   it("goes when it expires", () => {
     const { machine } = importing();
     machine.step(heard(), 1);
@@ -164,6 +173,17 @@ describe("a stand-by", () => {
     const [wanted] = shows(machine.step(heard(), 2));
     expect(wanted).toMatchObject({ names: ["X (anna)"], isTakeover: true });
     expect(wanted!.ports[0]).toBe(7777);
+  });
+
+  it("forgets what colleagues showed on the link that it left", () => {
+    const { machine } = importing();
+    const told = { type: "shown", originId: ORIGIN, instance: "X (anna)", port: 7777 } as const;
+    machine.step({ ...told, by: "colleague" }, 1);
+    const elsewhere = situation({ subnetId: idOf("subnet c") });
+    machine.step({ type: "situation", situation: elsewhere }, 2);
+    const [wanted] = shows(machine.step(heard(), 3));
+    expect(wanted).toMatchObject({ isTakeover: false });
+    expect(wanted!.ports[0]).toBe(3689);
   });
 
   it("changes nothing of that when it takes over", () => {
