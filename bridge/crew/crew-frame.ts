@@ -4,7 +4,8 @@ import { WireError } from "../../platform/errors.ts";
 import { messageFormat } from "../exchange/exchange-schema.ts";
 
 export const CREW_FRAME_BYTES_MAX = 256 * 1024;
-const ITEMS_MAX = 1024;
+/** Of either kind in one frame. */
+export const CREW_ITEMS_MAX = 1024;
 const ID_BYTES = 32;
 const LABEL_BYTES_MAX = 63;
 
@@ -52,8 +53,8 @@ export function encodeCrewFrame({ beat, canAct, shown, exported }: CrewFrame): U
 /** @throws {WireError} */
 export function decodeCrewFrame(bytes: Uint8Array): CrewFrame {
   const { beat, canAct, shown, exported } = FORMAT.decode(bytes);
-  if (shown.length > ITEMS_MAX || exported.length > ITEMS_MAX)
-    throw new WireError(`a crew frame of more than ${ITEMS_MAX} services`);
+  if (shown.length > CREW_ITEMS_MAX || exported.length > CREW_ITEMS_MAX)
+    throw new WireError(`a crew frame of more than ${CREW_ITEMS_MAX} services`);
   return {
     beat,
     canAct,

@@ -6,6 +6,7 @@ import { createDriver, type Driver } from "../../platform/io/driver.ts";
 import type { Logger } from "../../platform/logger.ts";
 import {
   CREW_FRAME_BYTES_MAX,
+  CREW_ITEMS_MAX,
   decodeCrewFrame,
   encodeCrewFrame,
   type CrewFrame,
@@ -107,6 +108,7 @@ export class Crew {
     const signal = AbortSignal.any([this.#stopping.signal, AbortSignal.timeout(DIAL_MS)]);
     try {
       const stream = await this.#parts.overlay.streams.dial(host, PROTOCOL, signal);
+      if (!this.#isWelcome(stream)) throw new Error("not a host of this subnet");
       await this.#follow(stream);
     } catch (error) {
       this.#parts.log.debug("colleague not reached", { host, reason: errorMessage(error) });
@@ -115,12 +117,14 @@ export class Crew {
   }
 
   async #accept(stream: HostStream): Promise<void> {
-    const isSibling = this.#parts.overlay.subnet.hosts.some(({ id }) => id === stream.peer);
-    if (!isSibling || this.#stopping.signal.aborted) {
-      stream.abort(new Error("not a host of this subnet"));
-      return;
-    }
-    await this.#follow(stream);
+    if (this.#isWelcome(stream)) await this.#follow(stream);
+  }
+
+  /** Else it is cut. */
+  #isWelcome(stream: HostStream): boolean {
+    const isWelcome = this.#isSibling(stream.peer) && !this.#stopping.signal.aborted;
+    if (!isWelcome) stream.abort(new Error("not a host of this subnet"));
+    return isWelcome;
   }
 
   async #follow(stream: HostStream): Promise<void> {
@@ -132,6 +136,7 @@ export class Crew {
     try {
       for await (const bytes of readMessages(stream.bytes, CREW_FRAME_BYTES_MAX)) {
         if (this.#streams.get(host) !== stream) return;
+        if (!this.#isSibling(host)) throw new Error("it has left this subnet");
         const frame = decodeCrewFrame(bytes);
         this.#driver.feed({ type: "heard", host, canAct: frame.canAct });
         if (frame.shown.length + frame.exported.length > 0) this.#parts.onNews(host, frame);
@@ -145,12 +150,26 @@ export class Crew {
     if (!this.#stopping.signal.aborted) this.#driver.feed({ type: "broke", host });
   }
 
+  /** A host that changes its link keeps its streams. */
+  #isSibling(host: string): boolean {
+    return this.#parts.overlay.subnet.hosts.some(({ id }) => id === host);
+  }
+
+  /** In as many frames as it takes: a link may have more services than one frame has room for. */
   #send(host: string, { shown = [], exported = [] }: News, beat = 0): void {
     const stream = this.#streams.get(host);
     if (stream === undefined) return;
-    const frame = encodeCrewFrame({ beat, canAct: this.#canAct, shown, exported });
-    writeMessage(stream, frame).catch((error: unknown) => {
-      this.#parts.log.debug("colleague not told", { host, reason: errorMessage(error) });
-    });
+    const count = Math.max(1, shown.length, exported.length);
+    for (let at = 0; at < count; at += CREW_ITEMS_MAX) {
+      const frame = encodeCrewFrame({
+        beat,
+        canAct: this.#canAct,
+        shown: shown.slice(at, at + CREW_ITEMS_MAX),
+        exported: exported.slice(at, at + CREW_ITEMS_MAX),
+      });
+      writeMessage(stream, frame).catch((error: unknown) => {
+        this.#parts.log.debug("colleague not told", { host, reason: errorMessage(error) });
+      });
+    }
   }
 }
