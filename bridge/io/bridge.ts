@@ -41,6 +41,7 @@ const BACKEND_RETRY_MS = 5000;
 /** How long a browse needs to show what is there (RFC 6762 §6: answers come within half a second). */
 const BROWSE_MS = 1500;
 const BROWSE_STEP_MS = 50;
+const NOT_LISTENING = async (): Promise<void> => {};
 
 /** What a bridge stands on; a test passes a link of its own. */
 export interface BridgeGround {
@@ -83,7 +84,9 @@ class RunningBridge implements Bridge {
   readonly #stopping = new AbortController();
   readonly #self: string;
   #backend: ZeroconfBackend | undefined;
-  #stopListening: () => Promise<void> = async () => {};
+  #stopListening: () => Promise<void> = NOT_LISTENING;
+  /** Changes of what is listened to, one after the other. */
+  #listening: Promise<void> = Promise.resolve();
   #loopback: Promise<ZeroconfBackend> | undefined;
   #trouble = "multicast DNS is being looked for";
   #link: LinkAddressing;
@@ -240,6 +243,7 @@ class RunningBridge implements Bridge {
     await this.#feeds.stop();
     await Promise.all([this.#imports.stop(), this.#exports.stop(hasColleagues)]);
     await this.#files.save();
+    await this.#listening;
     await this.#stopListening();
     await this.#backend?.close();
     await this.#loopback?.then((backend) => backend.close()).catch(() => {}); // it never opened
@@ -260,8 +264,15 @@ class RunningBridge implements Bridge {
   }
 
   /** Anew on another link, or at another address. */
-  async #listen(): Promise<void> {
+  #listen(): Promise<void> {
+    const listening = this.#listening.then(() => this.#listenAnew());
+    this.#listening = listening.catch(() => {}); // whoever waits for it has the error
+    return listening;
+  }
+
+  async #listenAnew(): Promise<void> {
     await this.#stopListening();
+    this.#stopListening = NOT_LISTENING;
     if (this.#stopping.signal.aborted || this.#backend === undefined) return;
     this.#stopListening = await this.#ground.listen(this.#link, (id) => this.#exports.goodbye(id));
   }
@@ -355,13 +366,16 @@ class RunningBridge implements Bridge {
     const { signal } = this.#stopping;
     while (!signal.aborted && this.#backend === undefined) {
       try {
-        const backend = await this.#ground.openBackend(this.#link);
+        const link = this.#link;
+        const backend = await this.#ground.openBackend(link);
         if (signal.aborted) return await backend.close();
         this.#backend = backend;
         this.#parts.log.info("bridge is on the link", { backend: backend.name });
         this.#exports.setBackend(backend);
         this.#imports.setBackend(backend);
         this.#crew.setAble(true);
+        // A host that boots gets its addresses while that is opened.
+        if (link !== this.#link) await backend.becomeLink?.(this.#link);
         await this.#listen();
       } catch (error) {
         const reason = errorMessage(error);

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { startBridgeOn } from "../../../bridge/io/bridge.ts";
+import { startBridgeOn, type BridgeGround } from "../../../bridge/io/bridge.ts";
 import type { Bridge } from "../../../bridge/types.ts";
 import type { ServiceId, ZeroconfService } from "../../../bridge/zeroconf/service.ts";
 import { openSealed } from "../../../overlay/identity/sealing.ts";
@@ -44,7 +44,13 @@ export class BridgeBed {
     return link;
   }
 
-  async start(site: string, name: string, stateDir?: string): Promise<BedHost> {
+  /** @param ground what of its link is to be otherwise */
+  async start(
+    site: string,
+    name: string,
+    stateDir?: string,
+    ground: Partial<BridgeGround> = {},
+  ): Promise<BedHost> {
     const keys = keysOf(name);
     const overlay = this.subnets.add(keys.id, subnetOf(site));
     const backend = this.link(site).open();
@@ -60,6 +66,7 @@ export class BridgeBed {
           return async () => {};
         },
         isHostThere: async (host) => !this.silent.has(host),
+        ...ground,
       },
       { stateDir: state, backend: "auto", configured: [] },
       {
