@@ -19,8 +19,8 @@ const REFRESH_SHARE = 1 / 3;
 const AT_ONCE_MAX = 8;
 const RETRY_MS = 500;
 const RETRY_MAX_MS = 5000;
-/** A removal that does not get through is left to the record's lifetime. */
-const REMOVALS_MAX = 20;
+/** A removal or farewell that does not get through is left to the record's lifetime. */
+const LAST_TRIES_MAX = 20;
 const TYPES_SLOT = "types";
 const SIGN = Uint8Array.of(1);
 
@@ -51,6 +51,8 @@ interface Entry {
   isBusy: boolean;
   /** Changes while it is being put. */
   round: number;
+  /** A word of farewell: it may expire once it is there. */
+  isLast: boolean;
 }
 
 export class Publisher {
@@ -61,6 +63,7 @@ export class Publisher {
   readonly #writers = new Map<string, ShardWriter>();
   #timer: NodeJS.Timeout | undefined;
   #busy = 0;
+  #isStopping = false;
   #isStopped = false;
   #onIdle: () => void = () => {};
 
@@ -74,7 +77,20 @@ export class Publisher {
   }
 
   /** Says this of a service, and nothing that was said of it before. */
-  publish({ originId, record, publications }: PublishedExport): void {
+  publish(published: PublishedExport): void {
+    this.#say(published, false);
+    this.#run();
+  }
+
+  /** @param word says that it is gone, for a lifetime, where records of others may be around */
+  withdraw(originId: string, word: PublishedExport | undefined): void {
+    if (word !== undefined) this.#say(word, true);
+    else for (const name of this.#services.get(originId) ?? []) this.#unset(name);
+    this.#services.delete(originId);
+    this.#run();
+  }
+
+  #say({ originId, record, publications }: PublishedExport, isLast: boolean): void {
     const names = new Set<string>();
     for (const { key, isSharded, sealedTo, keys, isListed } of publications) {
       const slot =
@@ -84,28 +100,17 @@ export class Publisher {
         const content = padRecord(encodeServiceRecord({ ...record, keys, isListed }));
         return sealTo(fromBase32(sealedTo), content, this.#parts.ephemeralSeed());
       };
-      names.add(this.#set(key, slot, isSharded, value));
+      names.add(this.#set({ key, slot, isSharded, value, isLast }));
     }
     for (const name of this.#services.get(originId) ?? []) if (!names.has(name)) this.#unset(name);
     this.#services.set(originId, names);
-    this.#run();
-  }
-
-  /** @param word says that it is gone, for a lifetime, where records of others may be around */
-  withdraw(originId: string, word: PublishedExport | undefined): void {
-    if (word !== undefined) this.publish(word);
-    const names = this.#services.get(originId) ?? new Set();
-    this.#services.delete(originId);
-    if (word === undefined) for (const name of names) this.#unset(name);
-    else for (const name of names) this.#entries.get(name)!.round = -1;
-    this.#run();
   }
 
   /** The types that this host lists services of. */
   setTypes(types: readonly string[]): void {
     const value = types.length === 0 ? undefined : () => encodeTypeList(types);
     if (value === undefined) this.#unset(entryName(TYPES_KEY, TYPES_SLOT));
-    else this.#set(TYPES_KEY, TYPES_SLOT, false, value);
+    else this.#set({ key: TYPES_KEY, slot: TYPES_SLOT, isSharded: false, value, isLast: false });
     this.#run();
   }
 
@@ -121,6 +126,7 @@ export class Publisher {
    * @param isKept services whose records are left to their lifetimes
    */
   async stop(timeoutMs: number, isKept: (originId: string) => boolean): Promise<void> {
+    this.#isStopping = true;
     const kept = new Set(
       [...this.#services].flatMap(([id, names]) => (isKept(id) ? [...names] : [])),
     );
@@ -137,20 +143,26 @@ export class Publisher {
     this.#isStopped = true;
   }
 
-  #set(key: string, slot: string, isSharded: boolean, value: () => Uint8Array): string {
-    const name = entryName(key, slot);
+  #set(said: Pick<Entry, "key" | "slot" | "isSharded" | "value" | "isLast">): string {
+    const name = entryName(said.key, said.slot);
     const known = this.#entries.get(name);
-    const entry = known ?? { key, slot, isSharded, path: undefined, isBusy: false, round: 0 };
-    Object.assign(entry, { value, dueAtMs: -Infinity, failures: 0, round: entry.round + 1 });
-    this.#entries.set(name, entry as Entry);
+    const { path, isBusy = false, round = 0 } = known ?? {};
+    const fresh = { ...said, path, isBusy, round: round + 1, dueAtMs: -Infinity, failures: 0 };
+    this.#entries.set(name, known === undefined ? fresh : Object.assign(known, fresh));
     return name;
   }
 
   #unset(name: string): void {
     const entry = this.#entries.get(name);
     if (entry === undefined) return;
-    Object.assign(entry, { value: undefined, dueAtMs: -Infinity, failures: 0 });
-    entry.round++;
+    const round = entry.round + 1;
+    Object.assign(entry, {
+      value: undefined,
+      isLast: false,
+      dueAtMs: -Infinity,
+      failures: 0,
+      round,
+    });
   }
 
   #run(): void {
@@ -193,14 +205,16 @@ export class Publisher {
       if (entry.path !== undefined && entry.path !== path)
         await directory.remove(keyBytes(shardKey(entry.key, entry.path)), entry.slot);
       entry.path = path;
-      if (entry.isSharded) this.#putSigns(entry.key);
-      if (round < 0) this.#entries.delete(name); // a word of farewell: it may expire
+      if (entry.isSharded && !this.#isStopping) this.#putSigns(entry.key);
       if (entry.round !== round) return;
+      if (entry.isLast) return this.#drop(name, entry);
       entry.failures = 0;
       entry.dueAtMs = clock.monotonicMs() + LIFETIME_MS * REFRESH_SHARE * random.between(0.9, 1.1);
     } catch (error) {
       puts.inc({ result: "failed" });
       this.#onFailure(name, entry, error);
+      if (entry.isLast && entry.failures >= LAST_TRIES_MAX && entry.round === round)
+        this.#drop(name, entry);
     }
   }
 
@@ -211,7 +225,7 @@ export class Publisher {
       if (entry.round === round) this.#drop(name, entry);
     } catch (error) {
       this.#onFailure(name, entry, error);
-      if (entry.failures >= REMOVALS_MAX && entry.round === round) this.#drop(name, entry);
+      if (entry.failures >= LAST_TRIES_MAX && entry.round === round) this.#drop(name, entry);
     }
   }
 
@@ -238,7 +252,10 @@ export class Publisher {
     for (const path of this.#writer(key).signs()) {
       const above = shardKey(key, path);
       if (!this.#entries.has(entryName(above, MORE_SLOT)))
-        this.#set(above, MORE_SLOT, false, () => SIGN);
+        this.#set({
+          ...{ key: above, slot: MORE_SLOT, isSharded: false, isLast: false },
+          value: () => SIGN,
+        });
     }
   }
 
