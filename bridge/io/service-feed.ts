@@ -17,10 +17,17 @@ interface Fed {
   registered: Registered;
 }
 
+interface Feed {
+  readonly fed: Map<string, Fed>;
+  /** The last line under way of each service, since their order matters. */
+  readonly turns: Map<string, Promise<unknown>>;
+  isClosed: boolean;
+}
+
 export class ServiceFeeds {
   readonly #backend: () => ZeroconfBackend | undefined;
   readonly #site: () => string;
-  readonly #feeds = new Set<Map<string, Fed>>();
+  readonly #feeds = new Set<Feed>();
 
   /** @param site tells names apart: this host's name */
   constructor(backend: () => ZeroconfBackend | undefined, site: () => string) {
@@ -29,20 +36,22 @@ export class ServiceFeeds {
   }
 
   open(): ServiceFeed {
-    const fed = new Map<string, Fed>();
-    this.#feeds.add(fed);
+    const feed: Feed = { fed: new Map(), turns: new Map(), isClosed: false };
+    this.#feeds.add(feed);
     return {
-      add: (service) => this.#add(fed, service),
-      remove: (id) => this.#remove(fed, id),
-      close: () => this.#close(fed),
+      add: (service) => inTurn(feed, service, () => this.#add(feed, service)),
+      remove: (id) => inTurn(feed, id, () => this.#remove(feed, id)),
+      close: () => this.#close(feed),
     };
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#feeds].map((fed) => this.#close(fed)));
+    await Promise.all([...this.#feeds].map((feed) => this.#close(feed)));
   }
 
-  async #add(fed: Map<string, Fed>, given: ZeroconfService): Promise<string> {
+  async #add(feed: Feed, given: ZeroconfService): Promise<string> {
+    if (feed.isClosed) throw ended();
+    const { fed } = feed;
     const key = serviceKey(given);
     const service = { ...given, host: feedHost(given) };
     const known = fed.get(key);
@@ -54,9 +63,9 @@ export class ServiceFeeds {
         await known.registered.update({ ...service, instance: known.registered.instance });
         return known.registered.instance;
       }
-      await this.#remove(fed, given);
+      await this.#remove(feed, given);
     }
-    const count = [...this.#feeds].reduce((sum, one) => sum + one.size, 0);
+    const count = [...this.#feeds].reduce((sum, one) => sum + one.fed.size, 0);
     if (count >= SERVICES_MAX)
       throw new BridgeError("ERR_BRIDGE_LIMIT", `${SERVICES_MAX} services are fed in already`);
     const backend = this.#backend();
@@ -65,11 +74,16 @@ export class ServiceFeeds {
     const [, ...others] = nameCandidates(service.instance, this.#site(), undefined);
     const registration = { service, isShared: false, isTakeover: false };
     const registered = await backend.register(registration, others);
+    // It takes most of a second, in which whoever feeds may have gone.
+    if (feed.isClosed) {
+      await registered.withdraw();
+      throw ended();
+    }
     fed.set(key, { service, registered });
     return registered.instance;
   }
 
-  async #remove(fed: Map<string, Fed>, id: ServiceId): Promise<boolean> {
+  async #remove({ fed }: Feed, id: ServiceId): Promise<boolean> {
     const known = fed.get(serviceKey(id));
     if (known === undefined) return false;
     fed.delete(serviceKey(id));
@@ -77,12 +91,35 @@ export class ServiceFeeds {
     return true;
   }
 
-  async #close(fed: Map<string, Fed>): Promise<void> {
-    this.#feeds.delete(fed);
+  async #close(feed: Feed): Promise<void> {
+    const { fed } = feed;
+    feed.isClosed = true;
+    this.#feeds.delete(feed);
     const all = [...fed.values()];
     fed.clear();
     await Promise.all(all.map(({ registered }) => registered.withdraw()));
   }
+}
+
+/** After what is under way of that service. */
+function inTurn<Result>(
+  { turns }: Feed,
+  id: ServiceId,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const key = serviceKey(id);
+  const result = (turns.get(key) ?? Promise.resolve()).then(work);
+  const turn = result
+    .catch(() => {}) // whoever asked for it has the error
+    .then(() => {
+      if (turns.get(key) === turn) turns.delete(key);
+    });
+  turns.set(key, turn);
+  return result;
+}
+
+function ended(): BridgeError {
+  return new BridgeError("ERR_BRIDGE_BACKEND", "this stream of services has ended");
 }
 
 /** A name of the bridge's for those addresses, so that no bridge exports what points there. */
