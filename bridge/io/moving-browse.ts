@@ -63,7 +63,8 @@ class Follower<T> implements MovingBrowse {
     const unseen = new Set(this.#known.keys());
     clearTimeout(this.#timer);
     if (unseen.size > 0) this.#timer = setTimeout(() => this.#drop(unseen), GRACE_MS);
-    void this.#read(backend, end.signal, unseen);
+    // A back end that does not browse such a type has none of it; the next one may.
+    this.#read(backend, end.signal, unseen).catch(() => {});
   }
 
   close(): void {

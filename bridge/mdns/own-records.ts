@@ -19,7 +19,8 @@ const DOMAIN: DnsName = ["local"];
 /** RFC 6763 §9: the list of the service types of a link. */
 export const ALL_TYPES: DnsName = ["_services", "_dns-sd", "_udp", ...DOMAIN];
 const SUBTYPE_MARK = "_sub";
-const TYPE = /^_[a-z0-9-]{1,62}\._(?:tcp|udp)$/i;
+/** As lenient as devices are (`bridge/rules/service-type.ts`). */
+const TYPE = /^_[a-z0-9_-]{1,62}\._(?:tcp|udp)$/i;
 const NAME_BYTES_MAX = 255;
 /** RFC 6762 §17: 9000 bytes a packet with all headers, and the SRV's name in it. */
 const TXT_BYTES_MAX = 8500;
