@@ -11,6 +11,7 @@ import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { fromMultiaddrText, parseAddress } from "../address.ts";
 import { OverlayError } from "../errors.ts";
+import { AvoidedHosts } from "../subnet/avoided-hosts.ts";
 import { isServing, type HostSet, type RelayAt, type SetHost } from "../subnet/host-set.ts";
 import type { Reach } from "../subnet/reachability-machine.ts";
 import type { ChannelPool } from "./channel-pool.ts";
@@ -54,7 +55,7 @@ interface Candidate {
 export class Relays {
   readonly #parts: RelayParts;
   readonly #held = new Map<string, RelayAt & { readonly subnetId: string }>();
-  readonly #avoided = new Map<string, number>();
+  readonly #avoided = new AvoidedHosts();
   #isBusy = false;
 
   constructor(parts: RelayParts) {
@@ -106,13 +107,13 @@ export class Relays {
   /** Reachable hosts, those of subnets without a relay of ours first, then by distance. */
   async #candidates(): Promise<readonly Candidate[]> {
     const { clock, sets } = this.#parts;
-    const nowMs = clock.monotonicMs();
+    this.#avoided.expire(clock.monotonicMs());
     const used = new Set([...this.#held.values()].map(({ subnetId }) => subnetId));
     const able = sets()
       .filter((set) => isServing(set.hosts))
       .flatMap((set) => set.hosts.map((host) => ({ host, subnetId: set.subnetId })))
       .filter(({ host }) => host.reach !== "unreachable" && !this.#held.has(host.id))
-      .filter(({ host }) => (this.#avoided.get(host.id) ?? -Infinity) <= nowMs)
+      .filter(({ host }) => !this.#avoided.has(host.id))
       .toSorted((a, b) => Number(used.has(a.subnetId)) - Number(used.has(b.subnetId)))
       .slice(0, TRIED_MAX);
     const met = await Promise.all(able.map(async (one) => this.#meet(one)));
@@ -130,7 +131,7 @@ export class Relays {
       return { ...one, address, tookMs: clock.monotonicMs() - startedMs };
     } catch (error) {
       const avoidMs = this.#held.size === 0 ? LONE_AVOID_MS : AVOID_MS;
-      this.#avoided.set(one.host.id, clock.monotonicMs() + avoidMs);
+      this.#avoided.add(one.host.id, clock.monotonicMs() + avoidMs);
       log.debug("no relay", { host: one.host.id, reason: errorMessage(error) });
       return undefined;
     }
@@ -164,7 +165,7 @@ export class Relays {
       this.#held.set(host.id, { host: host.key, address, subnetId });
       log.info("relay reserved", { relay: host.id, subnet: subnetId });
     } catch (error) {
-      this.#avoided.set(host.id, clock.monotonicMs() + AVOID_MS);
+      this.#avoided.add(host.id, clock.monotonicMs() + AVOID_MS);
       log.info("relay refused", { relay: host.id, reason: errorMessage(error) });
     }
   }
