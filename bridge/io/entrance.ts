@@ -44,6 +44,10 @@ export interface EntranceNotes {
 /** Somebody else has the port, or this process may not have it. */
 const TAKEN = new Set(["EADDRINUSE", "EACCES", "EPERM"]);
 
+/** A new address of IPv6 cannot be bound for a second or two (RFC 4862 §5.4). */
+const RETRY_MS = 500;
+const RETRY_MAX_MS = 30_000;
+
 export interface Entrance {
   readonly port: number;
   setAddresses(addresses: readonly string[]): Promise<void>;
@@ -87,6 +91,10 @@ class OpenEntrance implements Entrance {
   readonly #bind: BindEntrance;
   readonly #notes: EntranceNotes;
   readonly #bound = new Map<string, BoundEntrance>();
+  /** Those that could not be bound, which has been told. */
+  readonly #missing = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #retryMs = RETRY_MS;
   /** Changes of address, one after the other. */
   #changing: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -105,25 +113,44 @@ class OpenEntrance implements Entrance {
         this.#bound.set(address, await this.#bind(address, this.port));
       } catch (error) {
         if (TAKEN.has(errorCode(error) ?? "")) throw error;
+        this.#missing.add(address);
         absent = error;
       }
     if (this.#bound.size === 0) throw absent;
+    this.#retryLater(addresses);
   }
 
   setAddresses(addresses: readonly string[]): Promise<void> {
     if (this.#notes.isFixed) return Promise.resolve();
-    this.#changing = this.#changing.then(() => this.#follow(addresses));
-    return this.#changing;
+    this.#retryMs = RETRY_MS;
+    return this.#change(addresses);
   }
 
   async close(): Promise<void> {
     this.#isClosed = true;
+    clearTimeout(this.#timer);
     await this.#changing;
     await Promise.all([...this.#bound.values()].map((bound) => bound.close()));
     this.#bound.clear();
   }
 
+  #change(addresses: readonly string[]): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#changing = this.#changing.then(() => this.#follow(addresses));
+    return this.#changing;
+  }
+
+  /** What is not there yet may be soon. */
+  #retryLater(addresses: readonly string[]): void {
+    clearTimeout(this.#timer);
+    if (this.#isClosed || this.#notes.isFixed || this.#missing.size === 0) return;
+    this.#timer = setTimeout(() => void this.#change(addresses), this.#retryMs);
+    this.#retryMs = Math.min(2 * this.#retryMs, RETRY_MAX_MS);
+  }
+
   async #follow(addresses: readonly string[]): Promise<void> {
+    for (const address of this.#missing)
+      if (!addresses.includes(address)) this.#missing.delete(address);
     for (const [address, bound] of this.#bound) {
       if (addresses.includes(address)) continue;
       this.#bound.delete(address);
@@ -133,10 +160,14 @@ class OpenEntrance implements Entrance {
       if (this.#isClosed || this.#bound.has(address)) continue;
       try {
         this.#bound.set(address, await this.#bind(address, this.port));
+        this.#missing.delete(address);
       } catch (error) {
+        if (this.#missing.has(address)) continue;
+        this.#missing.add(address);
         const where = `port ${this.port} at ${address}`;
         this.#notes.warn("imported service not offered", `${where}: ${errorMessage(error)}`);
       }
     }
+    this.#retryLater(addresses);
   }
 }

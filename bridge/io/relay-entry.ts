@@ -124,12 +124,14 @@ export class RelayEntry {
         ? (address, port) => StreamEntrance.bind(address, port, parts)
         : (address, port) => DatagramEntrance.bind(address, port, parts);
     const ports = service.ports ?? choosePorts(service.origin, service.port);
-    const entrance = await openEntrance(addresses ?? this.#addresses, ports, bind, {
+    const present = this.#addresses;
+    const entrance = await openEntrance(addresses ?? present, ports, bind, {
       label: service.label,
       isFixed: addresses !== undefined,
       warn: parts.warn,
     });
     this.#entrances.add(entrance);
+    if (present !== this.#addresses) await entrance.setAddresses(this.#addresses);
     return {
       port: entrance.port,
       statistics: () => tally.statistics(),
