@@ -229,11 +229,14 @@ export class ExportSide {
     this.#browser?.set(types.has(ALL_TYPES), types);
   }
 
+  /**
+   * Of what is not for the opener it hears no more than of what is not there: an origin id is a hash of
+   * name and type, and whoever may not know them could try which ones there are.
+   */
   #resolve(originId: string, opener: string): Resolution {
     const found = this.#machine.resolve(originId, opener);
-    if (found === undefined) return { type: "unknown", reason: "no such service is exported here" };
-    if (found === "refused")
-      return { type: "refused", reason: "no rule lets that host have this service" };
+    if (found === undefined || found === "refused")
+      return { type: "refused", reason: "no rule lets that host have this service, or it is gone" };
     return { type: "target", addresses: found.addresses, port: found.port };
   }
 }

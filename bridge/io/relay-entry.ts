@@ -198,7 +198,8 @@ export class RelayEntry {
         staggerMs: this.#staggerMs,
         signal: AbortSignal.any([signal, deadline]),
         attempt: (host, unwanted) => this.#open(host, service, unwanted),
-        isFinal: (error) => error instanceof BridgeError && error.code === "ERR_BRIDGE_REFUSED",
+        // A stand-by that was just started may not know the service yet, and says that it refuses.
+        isFinal: () => false,
         discard: ({ stream }) => stream.abort(new Error("another host was faster")),
       });
     } catch (cause) {

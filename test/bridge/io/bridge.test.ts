@@ -1,8 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { inboxKey, keyBytes, typeKey, wordKey } from "../../../bridge/exchange/keys.ts";
 import { originIdOf } from "../../../bridge/exchange/service-record.ts";
+import { encodeOpenRequest, RELAY_PROTOCOL, withLength } from "../../../bridge/relay/opening.ts";
+import { fromBase32 } from "../../../platform/base32.ts";
 import { isEqualBytes, utf8 } from "../../../platform/bytes.ts";
-import { aService, BridgeBed, type BedHost, eventually, subnetOf } from "./bridge-bed.ts";
+import { aService, BridgeBed, type BedHost, eventually, keysOf, subnetOf } from "./bridge-bed.ts";
 
 let bed: BridgeBed;
 
@@ -146,6 +148,28 @@ describe("a service for named peers alone", () => {
       expect(Buffer.from(record!.value).includes(text), text).toBe(false);
     expect(record!.slot).not.toBe(origin);
     expect(record!.key).toEqual(keyBytes(inboxKey(b.id)));
+  });
+
+  it("answers whoever guesses its name and type as it answers who guesses wrong", async () => {
+    const a = await bed.start("a", "anna");
+    const b = await bed.start("b", "berta");
+    await bed.link("a").open().register(registration(aService()), []);
+    await a.bridge.setRule({ ...EXPORT_ALL, to: [b.id] });
+    await eventually(() => bed.directory.all.length === 1);
+    const stranger = bed.subnets.add(keysOf("carla").id, subnetOf("c")).streams;
+    const ask = async (instance: string): Promise<Buffer> => {
+      const id = originIdOf({ originSubnet: subnetOf("a"), instance, type: "_daap._tcp" });
+      const stream = await stranger.dial(a.id, RELAY_PROTOCOL, AbortSignal.timeout(1000));
+      const request = encodeOpenRequest({ protocol: "tcp", origin: fromBase32(id) });
+      await stream.write(withLength(request));
+      const answer: Uint8Array[] = [];
+      for await (const bytes of stream.bytes) answer.push(bytes);
+      await stream.closeWrite();
+      return Buffer.concat(answer);
+    };
+    const right = await ask(NAME);
+    expect(right[1]).toBe(2);
+    expect(right).toEqual(await ask("No such name"));
   });
 
   it("is sealed anew when a host joins the subnet that is named", async () => {

@@ -235,13 +235,13 @@ describe("who may", () => {
     expect(connections).toBe(0);
   });
 
-  it("is told to the importer, which tries no other exporter", async () => {
+  it("is told to the importer, which asks the other exporters first", async () => {
     const { bed, entered } = await enterEcho({ exporters: ["one", "two"] });
     bed.resolution = { type: "refused", reason: "the rule names others" };
     await refusedAt(entered.port);
     expect(entered.statistics()).toMatchObject({ opened: 0, failed: 1 });
-    expect(entered.statistics().lastProblem).toBe("exporter one: the rule names others");
-    expect(bed.overlay.dials).toEqual(["importer one"]);
+    expect(entered.statistics().lastProblem).toBe("exporter two: the rule names others");
+    expect(bed.overlay.dials).toEqual(["importer one", "importer two"]);
   });
 
   it("cuts what runs when the rule no longer allows it, and nothing else", async () => {
