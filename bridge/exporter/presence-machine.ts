@@ -30,6 +30,8 @@ interface Asked {
   hasAnswered: boolean;
   misses: number;
   isAbsent: boolean;
+  /** Somebody wants to know; who was found absent is remembered without that, and not asked. */
+  isWanted: boolean;
   /** Infinity while a question is out. */
   askAtMs: number;
 }
@@ -39,7 +41,8 @@ export class PresenceMachine implements Machine<PresenceEvent, PresenceAction> {
 
   get wakeAtMs(): number {
     let wakeAtMs = Infinity;
-    for (const { askAtMs } of this.#hosts.values()) wakeAtMs = Math.min(wakeAtMs, askAtMs);
+    for (const { isWanted, askAtMs } of this.#hosts.values())
+      if (isWanted) wakeAtMs = Math.min(wakeAtMs, askAtMs);
     return wakeAtMs;
   }
 
@@ -58,15 +61,23 @@ export class PresenceMachine implements Machine<PresenceEvent, PresenceAction> {
     hosts: ReadonlyMap<string, readonly string[]>,
     nowMs: number,
   ): readonly PresenceAction[] {
-    for (const host of [...this.#hosts.keys()]) if (!hosts.has(host)) this.#hosts.delete(host);
+    const unjudged: PresenceAction[] = [];
+    for (const [host, asked] of this.#hosts) {
+      if (hosts.has(host)) continue;
+      asked.isWanted = false;
+      if (asked.isAbsent && this.#hosts.size <= HOSTS_MAX) continue;
+      this.#hosts.delete(host);
+      // Or nobody would ever say that it is back.
+      if (asked.isAbsent) unjudged.push({ type: "presence", host, isPresent: true });
+    }
     for (const [host, addresses] of [...hosts].slice(0, HOSTS_MAX)) {
       const known = this.#hosts.get(host);
       if (known === undefined) {
         const first = { hasAnswered: false, misses: 0, isAbsent: false, askAtMs: nowMs };
-        this.#hosts.set(host, { addresses, ...first });
-      } else known.addresses = addresses;
+        this.#hosts.set(host, { addresses, isWanted: true, ...first });
+      } else Object.assign(known, { addresses, isWanted: true });
     }
-    return this.#ask(nowMs);
+    return [...unjudged, ...this.#ask(nowMs)];
   }
 
   #onAnswer(host: string, isPresent: boolean, nowMs: number): readonly PresenceAction[] {
@@ -91,7 +102,7 @@ export class PresenceMachine implements Machine<PresenceEvent, PresenceAction> {
   #ask(nowMs: number): readonly PresenceAction[] {
     const actions: PresenceAction[] = [];
     for (const [host, asked] of this.#hosts) {
-      if (asked.askAtMs > nowMs) continue;
+      if (!asked.isWanted || asked.askAtMs > nowMs) continue;
       asked.askAtMs = Infinity;
       actions.push({ type: "ask", host, addresses: asked.addresses });
     }

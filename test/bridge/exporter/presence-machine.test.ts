@@ -63,6 +63,41 @@ describe("a host of exported services", () => {
     expect(told).toEqual([]);
   });
 
+  it("that was found away is told to be back when it is asked again after a while", () => {
+    const machine = new PresenceMachine();
+    const hosts = new Map([["mac.local", ["10.0.0.7"]]]);
+    const none = new Map<string, readonly string[]>();
+    const answer = (isPresent: boolean) =>
+      ({ type: "answer", host: "mac.local", isPresent }) as const;
+    machine.step({ type: "hosts", hosts }, 0);
+    machine.step(answer(true), 1);
+    const away = [10_000, 11_000, 12_000].flatMap((atMs) => machine.step(answer(false), atMs));
+    expect(away).toContainEqual({ type: "presence", host: "mac.local", isPresent: false });
+    // Its rule is taken away and set again.
+    expect(machine.step({ type: "hosts", hosts: none }, 20_000)).toEqual([]);
+    expect(machine.wakeAtMs).toBe(Infinity);
+    expect(machine.step({ type: "hosts", hosts }, 40_000)).toMatchObject([{ type: "ask" }]);
+    expect(machine.step(answer(true), 40_010)).toContainEqual({
+      ...{ type: "presence", host: "mac.local", isPresent: true },
+    });
+  });
+
+  it("is remembered as away as long as there are not too many of them", () => {
+    const machine = new PresenceMachine();
+    let absent = 0;
+    for (let i = 0; i < 1000; i++) {
+      const host = `mac-${i}.local`;
+      const answer = (isPresent: boolean) => ({ type: "answer", host, isPresent }) as const;
+      const actions = [
+        ...machine.step({ type: "hosts", hosts: new Map([[host, ["10.0.0.7"]]]) }, i),
+        ...[true, false, false, false].flatMap((isPresent) => machine.step(answer(isPresent), i)),
+      ];
+      for (const action of actions)
+        if (action.type === "presence") absent += action.isPresent ? -1 : 1;
+    }
+    expect(absent).toBeLessThan(300);
+  });
+
   it("is asked more slowly once it is away for long", () => {
     const { asks, run } = watchHost(0, 1000);
     run(300_000);
