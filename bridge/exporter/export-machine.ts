@@ -13,6 +13,7 @@ import { originIdOf, type ServiceRecord } from "../exchange/service-record.ts";
 import { exportsOf, grantsOf, mayHave, type KnownSubnets } from "../rules/matching.ts";
 import type { ExportRule, Rule } from "../rules/rule.ts";
 import { serviceKey, type ServiceId, type ZeroconfService } from "../zeroconf/service.ts";
+import { VersionBook } from "./version-book.ts";
 import { exportProblem, publicationsOf, recordOf, type Publication } from "./publication.ts";
 
 /** A link announces what it likes; more than this is not looked at. */
@@ -110,17 +111,15 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
   /** Services that said goodbye and that the back end still shows. */
   readonly #leaving = new Set<string>();
   readonly #published = new Map<string, Published>();
-  readonly #versions = new Map<string, bigint>();
-  /** When a colleague was last heard to export it. */
+  readonly #versions: VersionBook;
+  /** When a colleague was last heard to export it, the oldest word first. */
   readonly #inheritedAtMs = new Map<string, number>();
   readonly #pace = new Pace(UPDATES_AT_ONCE, UPDATE_MS);
   /** Services whose next update has to wait. */
   readonly #waiting = new Map<string, number>();
-  readonly #firstVersion: bigint;
-
   /** @param firstVersion above all that this host ever used, such as the wall clock in ms */
   constructor(firstVersion: bigint) {
-    this.#firstVersion = firstVersion;
+    this.#versions = new VersionBook(firstVersion);
   }
 
   get wakeAtMs(): number {
@@ -155,8 +154,8 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
           hostText(service) === event.host ? this.#review(key, service, nowMs) : [],
         );
       case "version":
-        this.#noteVersion(event.originId, event.version);
-        this.#inheritedAtMs.set(event.originId, nowMs);
+        this.#versions.note(event.originId, event.version);
+        this.#inherit(event.originId, nowMs);
         return [];
       case "tick":
         return this.#onTick(nowMs);
@@ -317,7 +316,7 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
     const old = this.#published.get(originId);
     if (old?.text === text && old.releaseAtMs === Infinity) return [];
     if (old !== undefined && !this.#mayUpdate(key, nowMs)) return [];
-    const version = this.#nextVersion(originId);
+    const version = this.#versions.next(originId);
     const published = { originId, record: { ...record, version }, publications };
     this.#published.set(originId, { export: published, text, releaseAtMs: Infinity });
     return [{ type: "publish", export: published }];
@@ -328,7 +327,7 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
     const inheritedAtMs = this.#inheritedAtMs.get(originId) ?? -Infinity;
     if (nowMs - inheritedAtMs > INHERITED_MS)
       return [{ type: "withdraw", originId, word: undefined }];
-    const version = this.#nextVersion(originId);
+    const version = this.#versions.next(originId);
     const record = { ...old.export.record, version, isWithdrawn: true };
     return [{ type: "withdraw", originId, word: { ...old.export, record } }];
   }
@@ -356,15 +355,13 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
     return originIdOf({ originSubnet: this.#at.subnetId, instance, type });
   }
 
-  #nextVersion(originId: string): bigint {
-    const known = this.#versions.get(originId) ?? this.#firstVersion;
-    this.#versions.set(originId, known + 1n);
-    return known + 1n;
-  }
-
-  #noteVersion(originId: string, version: bigint): void {
-    const known = this.#versions.get(originId) ?? this.#firstVersion;
-    this.#versions.set(originId, version > known ? version : known);
+  #inherit(originId: string, nowMs: number): void {
+    this.#inheritedAtMs.delete(originId);
+    this.#inheritedAtMs.set(originId, nowMs);
+    for (const [id, atMs] of this.#inheritedAtMs) {
+      if (nowMs - atMs <= INHERITED_MS) break;
+      this.#inheritedAtMs.delete(id);
+    }
   }
 
   /** Whether an update may go out now; else it is looked at again when it may. */
