@@ -1,10 +1,13 @@
 /** UDP exchanges with an imported service, at one address: one for each client address and port. */
 import { createSocket, type RemoteInfo, type Socket } from "node:dgram";
 import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
 import { ExchangeTable } from "../relay/exchange-table.ts";
 import { DatagramLane } from "./datagram-lane.ts";
 import type { BoundEntrance, EntranceParts } from "./entrance.ts";
 
+/** A client whose exchange was not opened is let try again after this: it may send as fast as it likes. */
+const REOPEN_MS = 1000;
 /** Datagrams that wait for the stream of their exchange; what comes on top is dropped. */
 const EARLY_MAX = 32;
 
@@ -15,6 +18,8 @@ interface Exchange {
   /** Absent while it opens. */
   lane: DatagramLane | undefined;
   readonly early: Uint8Array[];
+  /** It was not opened, and nothing is taken until another may be. */
+  hasFailed: boolean;
 }
 
 export class DatagramEntrance implements BoundEntrance {
@@ -64,7 +69,8 @@ export class DatagramEntrance implements BoundEntrance {
       this.#parts.tally.datagramsDropped++;
   }
 
-  #send({ lane, early }: Exchange, datagram: Uint8Array): boolean {
+  #send({ lane, early, hasFailed }: Exchange, datagram: Uint8Array): boolean {
+    if (hasFailed) return false;
     if (lane === undefined) return early.length < EARLY_MAX && early.push(datagram) > 0;
     if (!lane.send(datagram)) return false;
     this.#parts.tally.bytesToService += datagram.length;
@@ -81,7 +87,8 @@ export class DatagramEntrance implements BoundEntrance {
     }
     if (room !== undefined) end(room);
     const ending = new AbortController();
-    const exchange: Exchange = { client: from.address, ending, lane: undefined, early: [] };
+    const { address: client } = from;
+    const exchange: Exchange = { client, ending, lane: undefined, early: [], hasFailed: false };
     this.#exchanges.add(name, exchange, this.#nowMs());
     this.#schedule();
     void this.#carry(name, exchange, from);
@@ -110,7 +117,9 @@ export class DatagramEntrance implements BoundEntrance {
         release(client);
       }
     } catch {
-      // Told where it failed; the next datagram of this client tries again.
+      // Told where it failed; a later datagram of this client tries again.
+      exchange.hasFailed = exchange.lane === undefined;
+      if (exchange.hasFailed) await pause(ending.signal);
     } finally {
       this.#exchanges.remove(name, exchange);
     }
@@ -132,6 +141,10 @@ export class DatagramEntrance implements BoundEntrance {
   #nowMs(): number {
     return this.#parts.clock.monotonicMs();
   }
+}
+
+async function pause(signal: AbortSignal): Promise<void> {
+  await sleep(REOPEN_MS, undefined, { signal }).catch(() => {}); // ended meanwhile
 }
 
 function end({ ending, lane }: Exchange): void {

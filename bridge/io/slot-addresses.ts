@@ -42,10 +42,12 @@ export class SlotAddresses {
     for (const [key, host] of wanted) {
       if (this.#names.has(key) || backend === undefined) continue;
       const registered = backend.registerHost(host, addresses, true);
-      this.#names.set(key, { host, text, registered });
+      const name = { host, text, registered };
+      this.#names.set(key, name);
       registered.catch((error: unknown) => {
         this.#parts.log.warn("address not announced", { host: key, reason: errorMessage(error) });
-        this.#names.delete(key);
+        // Unless it was announced at other addresses since.
+        if (this.#names.get(key) === name) this.#names.delete(key);
       });
     }
   }

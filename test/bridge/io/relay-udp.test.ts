@@ -168,4 +168,21 @@ describe("UDP through the relay", () => {
     await until("it is refused", () => entered.statistics().failed === 1);
     expect(entered.statistics().lastProblem).toBe("exporter exporter: exported no more");
   });
+
+  it("is asked for once a second, however fast a client sends to what is refused", async () => {
+    const server = await echoServer();
+    const bed = openBed(server.address().port);
+    bed.resolution = { type: "refused", reason: "the rule names others" };
+    const entered = await bed.enter({ protocol: "udp" });
+    const client = await openUdp();
+    for (let i = 0; i < 60; i++) {
+      client.send("a", entered.port, "127.0.0.1");
+      await sleep(5);
+    }
+    expect(bed.overlay.dials.length).toBe(1);
+    await until("others are dropped", () => entered.statistics().datagramsDropped > 50);
+    bed.resolution = { type: "target", addresses: ["127.0.0.1"], port: server.address().port };
+    await sleep(1000);
+    expect(await ask(client, entered.port, "b")).toBe("b");
+  });
 });
