@@ -21,6 +21,8 @@ const SERVICES_MAX = 2048;
 /** Updates of one service: so many at once, and one more each `UPDATE_MS` (RFC 6762 §8.4: 10 a minute). */
 const UPDATES_AT_ONCE = 5;
 const UPDATE_MS = 6000;
+/** Likewise one that comes and goes: each time costs every importer a registration. */
+const RETURNS_AT_ONCE = 10;
 /** After a goodbye that the back end does not confirm by then, the service was rescued (RFC 6762 §10.1). */
 const RESCUE_MS = 2000;
 /** How long records stay that another host has taken over. */
@@ -115,6 +117,8 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
   /** When a colleague was last heard to export it, the oldest word first. */
   readonly #inheritedAtMs = new Map<string, number>();
   readonly #pace = new Pace(UPDATES_AT_ONCE, UPDATE_MS);
+  /** Kept of what is gone. */
+  readonly #returns = new Pace(RETURNS_AT_ONCE, UPDATE_MS);
   /** Services whose next update has to wait. */
   readonly #waiting = new Map<string, number>();
   /** @param firstVersion above all that this host ever used, such as the wall clock in ms */
@@ -315,7 +319,7 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
     const text = textOf(record, publications);
     const old = this.#published.get(originId);
     if (old?.text === text && old.releaseAtMs === Infinity) return [];
-    if (old !== undefined && !this.#mayUpdate(key, nowMs)) return [];
+    if (!this.#isAllowed(old === undefined ? this.#returns : this.#pace, key, nowMs)) return [];
     const version = this.#versions.next(originId);
     const published = { originId, record: { ...record, version }, publications };
     this.#published.set(originId, { export: published, text, releaseAtMs: Infinity });
@@ -364,9 +368,9 @@ export class ExportMachine implements Machine<ExportEvent, ExportAction> {
     }
   }
 
-  /** Whether an update may go out now; else it is looked at again when it may. */
-  #mayUpdate(key: string, nowMs: number): boolean {
-    const waitMs = this.#pace.take(key, nowMs);
+  /** Whether it may go out now; else it is looked at again when it may. */
+  #isAllowed(pace: Pace, key: string, nowMs: number): boolean {
+    const waitMs = pace.take(key, nowMs);
     if (waitMs === 0) this.#waiting.delete(key);
     else this.#waiting.set(key, nowMs + waitMs);
     return waitMs === 0;

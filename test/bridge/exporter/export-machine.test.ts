@@ -106,6 +106,24 @@ describe("what is exported", () => {
     expect(action).toMatchObject({ type: "publish", export: { record: { version: 102n } } });
   });
 
+  it("that comes and goes is published 10 times at once and then 10 times a minute", () => {
+    const machine = exporting();
+    let said = 0;
+    const count = (actions: readonly ExportAction[]): void => {
+      said += actions.filter((one) => one.type === "publish").length;
+    };
+    for (let atMs = 0; atMs < 60_000; atMs += 500) {
+      count(machine.step(found(), atMs));
+      if (machine.wakeAtMs <= atMs) count(machine.step({ type: "tick" }, atMs));
+      machine.step({ type: "gone", id: service() }, atMs + 250);
+    }
+    expect(said).toBeGreaterThanOrEqual(10);
+    expect(said).toBeLessThanOrEqual(10 + 10);
+    count(machine.step(found(), 60_000));
+    count(machine.step({ type: "tick" }, 66_000));
+    expect(machine.published).toHaveLength(1);
+  });
+
   it("is updated at most 5 times at once and then 10 times a minute, and ends at the last word", () => {
     const machine = exporting();
     let said = 0;
