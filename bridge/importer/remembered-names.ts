@@ -33,13 +33,11 @@ export class LinkNames {
   }
 
   #of(subnetId: string): Map<string, string> {
-    let names = this.links.get(subnetId);
-    if (names === undefined) {
-      names = new Map();
-      this.links.set(subnetId, names);
-      const oldest = this.links.keys().next().value;
-      if (this.links.size > LINKS_MAX && oldest !== undefined) this.links.delete(oldest);
-    }
+    const names = this.links.get(subnetId) ?? new Map<string, string>();
+    this.links.delete(subnetId);
+    this.links.set(subnetId, names);
+    const oldest = this.links.keys().next().value;
+    if (this.links.size > LINKS_MAX && oldest !== undefined) this.links.delete(oldest);
     return names;
   }
 }
