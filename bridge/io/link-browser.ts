@@ -20,6 +20,8 @@ export class LinkBrowser {
   readonly #parts: LinkBrowserParts;
   readonly #browses = new Map<string, AbortController>();
   readonly #listed = new Set<string>();
+  /** Of those, the ones that nobody announces now, gone longest first. */
+  readonly #unlisted = new Set<string>();
   #wanted: ReadonlySet<string> = new Set();
   #enumeration: AbortController | undefined;
 
@@ -46,7 +48,6 @@ export class LinkBrowser {
   stop(): void {
     this.#endEnumeration();
     this.#wanted = new Set();
-    this.#listed.clear();
     this.#update();
   }
 
@@ -99,6 +100,24 @@ export class LinkBrowser {
     this.#enumeration?.abort();
     this.#enumeration = undefined;
     this.#listed.clear();
+    this.#unlisted.clear();
+  }
+
+  /** A type that is gone for a moment is browsed on, until its place is needed: its services are what counts. */
+  #list(type: string, isThere: boolean): void {
+    if (!isThere) {
+      if (this.#listed.has(type)) this.#unlisted.add(type);
+      return;
+    }
+    this.#unlisted.delete(type);
+    if (this.#listed.has(type)) return;
+    const [gone] = this.#unlisted;
+    if (this.#listed.size >= TYPES_MAX) {
+      if (gone === undefined) return;
+      this.#unlisted.delete(gone);
+      this.#listed.delete(gone);
+    }
+    this.#listed.add(type);
   }
 
   async #followTypes(signal: AbortSignal): Promise<void> {
@@ -106,8 +125,7 @@ export class LinkBrowser {
     while (!signal.aborted) {
       try {
         for await (const { type, serviceType } of backend.browseTypes(signal)) {
-          // A type that is gone for a moment is browsed on: its services are what counts.
-          if (type === "found") this.#listed.add(serviceType.toLowerCase());
+          this.#list(serviceType.toLowerCase(), type === "found");
           this.#update();
         }
       } catch (error) {

@@ -41,6 +41,15 @@ const DOUBT_MS = 5_000;
 const TYPES_OWNER = "types";
 const { ptr } = RECORD_CODE;
 
+export interface BrowserStats {
+  readonly cached: number;
+  /** Records that found no room in the cache, or lost it. */
+  readonly refused: number;
+  readonly instances: number;
+  /** Of all instances together. */
+  readonly subtypes: number;
+}
+
 export class BrowserMachine implements Machine<BrowserEvent, BrowserAction> {
   readonly #random: Random;
   readonly #view = new LinkView();
@@ -64,9 +73,10 @@ export class BrowserMachine implements Machine<BrowserEvent, BrowserAction> {
   }
 
   /** How much is kept of others. */
-  get stats(): { readonly cached: number; readonly refused: number; readonly instances: number } {
+  get stats(): BrowserStats {
     const { size, refused } = this.#view.cache;
-    return { cached: size, refused, instances: this.#instances.size };
+    const { size: instances, subtypes } = this.#instances;
+    return { cached: size, refused, instances, subtypes };
   }
 
   /** What is known of a type that is browsed. */

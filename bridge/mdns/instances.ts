@@ -42,6 +42,11 @@ export class Instances {
     return this.#all.size;
   }
 
+  /** Labels of subtypes, of all instances together. */
+  get subtypes(): number {
+    return [...this.#all.values()].reduce((sum, { subtypes }) => sum + subtypes.size, 0);
+  }
+
   /** @returns its key */
   add(name: DnsName, id: ServiceId): string {
     const key = nameKey(name);
@@ -93,6 +98,7 @@ export class Instances {
     const isThere =
       this.#view.points(typeName(id.type), name) || this.#view.own(name, srv).length > 0;
     if (!isThere) return this.#drop(key, instance);
+    const subtypes = this.#subtypes(instance);
     const service = this.#resolve(instance);
     this.#moveTo(key, instance, service.host);
     this.#want(key, instance, missing(name, service), askAtMs);
@@ -101,11 +107,7 @@ export class Instances {
     const isNowhere = addresses.length === 0 && !isOwn;
     if (strings === undefined || port === undefined || host === undefined || isNowhere)
       return this.#hide(instance);
-    return this.#show(
-      instance,
-      { ...id, subtypes: this.#subtypes(instance), host, port, txt: strings, addresses },
-      isOwn,
-    );
+    return this.#show(instance, { ...id, subtypes, host, port, txt: strings, addresses }, isOwn);
   }
 
   /** Forgets a type that nobody browses, without a word. */
@@ -134,11 +136,11 @@ export class Instances {
     return record?.type === "txt" ? record.strings : undefined;
   }
 
+  /** Those that point there, and forgets the others. */
   #subtypes({ id, name, subtypes }: Instance): string[] {
-    const here = [...subtypes.values()].filter((label) =>
-      this.#view.points([label, "_sub", ...typeName(id.type)], name),
-    );
-    return here.toSorted();
+    for (const [key, label] of subtypes)
+      if (!this.#view.points([label, "_sub", ...typeName(id.type)], name)) subtypes.delete(key);
+    return [...subtypes.values()].toSorted();
   }
 
   #show(instance: Instance, service: ZeroconfService, isOwn: boolean): BrowserAction[] {

@@ -4,7 +4,7 @@ import { encodeMessage } from "../../platform/dns/message.ts";
 import type { Machine, Tick } from "../../platform/machine.ts";
 import type { Random } from "../../platform/random.ts";
 import type { Endpoint } from "./answer-queue.ts";
-import { BrowserMachine } from "./browser-machine.ts";
+import { BrowserMachine, type BrowserStats } from "./browser-machine.ts";
 import { type GateCounters, PacketGate } from "./packet-gate.ts";
 import { ResponderMachine } from "./responder-machine.ts";
 import type {
@@ -42,13 +42,9 @@ export type MdnsAction =
   | Outcome
   | Exclude<BrowserAction, SendAction>;
 
-export interface MdnsStats extends GateCounters {
+export interface MdnsStats extends GateCounters, BrowserStats {
   readonly sent: number;
   readonly conflicts: number;
-  readonly cached: number;
-  /** Records that found no room in the cache, or lost it. */
-  readonly refused: number;
-  readonly instances: number;
 }
 
 export class MdnsMachine implements Machine<MdnsEvent, MdnsAction> {

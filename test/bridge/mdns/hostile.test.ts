@@ -129,6 +129,20 @@ describe("a flood", () => {
   });
 });
 
+it("subtypes of one service that come and go are not remembered", () => {
+  const { link, host } = busyHost();
+  link.answer(announcementOf("Far", "far"));
+  for (let i = 0; i < 500; i++) {
+    const target = ["Far", ...HTTP];
+    const name = [`_s${i}`, "_sub", ...HTTP];
+    link.answer([{ name, ttlS: 1, isFlush: false, type: "ptr", target }]);
+    link.run(100);
+  }
+  link.run(5_000);
+  expect(shownBy(host)).toContain("Far");
+  expect(host.machine.stats.subtypes).toBe(0);
+});
+
 describe("a packet", () => {
   it("with compression loops, forward pointers or over-long names is malformed, and nothing more", () => {
     const { link, host } = busyHost();
