@@ -103,7 +103,10 @@ class MdnsBackend implements OwnBackend {
       yield* queue.read(AbortSignal.any([signal, this.#closing.signal]));
     } finally {
       queues.delete(queue);
-      if (queues.size === 0) this.#driver.feed({ type: "unbrowse", serviceType });
+      if (queues.size === 0) {
+        this.#browsers.delete(serviceType);
+        this.#driver.feed({ type: "unbrowse", serviceType });
+      }
     }
   }
 

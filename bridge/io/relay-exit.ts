@@ -59,6 +59,8 @@ const DEFAULTS: RelayExitOptions = {
   openingMs: 30_000,
   exchangeIdleMs: 150_000,
 };
+/** Services whose statistics are kept; those asked for longest ago, and not now, go first. */
+const TALLIES_MAX = 1024;
 /** A refused opener reads why before the stream goes. */
 const REFUSED_MS = 5_000;
 
@@ -224,7 +226,14 @@ export class RelayExit {
 
   #tallyOf(service: string): Tally {
     const tally = this.#tallies.get(service) ?? new Tally();
+    this.#tallies.delete(service);
     this.#tallies.set(service, tally);
+    if (this.#tallies.size > TALLIES_MAX)
+      for (const [name, { open }] of this.#tallies) {
+        if (open > 0 || name === service) continue;
+        this.#tallies.delete(name);
+        break;
+      }
     return tally;
   }
 }
