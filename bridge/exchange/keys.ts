@@ -18,22 +18,26 @@ export const MORE_SLOT = "more";
 const DROPPED = /[^\p{L}\p{N}\p{M}]|\p{Default_Ignorable_Code_Point}/gu;
 const LETTER_OR_DIGIT = /[\p{L}\p{N}]/u;
 const HASH_CHARACTERS = 32;
+/** One character may become eighteen; a record has room for so much of a key. */
+export const KEY_BYTES_MAX = 128;
 /** Every character alone is settled after two. */
 const FOLDS_MAX = 8;
 
 /**
  * One text for all spellings of a key: letters and digits after NFKC and case folding.
  *
- * When nothing is left, as of "***", it is `#` and a hash of the text, which no other text gives.
+ * When nothing is left, as of "***", it is `#` and a hash of the text, which no other text gives; when more
+ * than 128 bytes are, of what is left.
  */
 export function normalizeKey(text: string): string {
   let kept = foldOnce(text);
   // One form leads to another at times, as a capital sharp s does to a small one and that to two letters.
   for (let before = "", i = 0; before !== kept && i < FOLDS_MAX; i++)
     [before, kept] = [kept, foldOnce(kept)];
-  if (LETTER_OR_DIGIT.test(kept)) return kept;
+  const isNothing = !LETTER_OR_DIGIT.test(kept);
+  if (!isNothing && utf8(kept).length <= KEY_BYTES_MAX) return kept;
   const digest = createHash("sha256")
-    .update(utf8(text.normalize("NFC")))
+    .update(utf8(isNothing ? text.normalize("NFC") : kept))
     .digest("hex");
   return `#${digest.slice(0, HASH_CHARACTERS)}`;
 }

@@ -6,6 +6,7 @@ import { utf8 } from "../../platform/bytes.ts";
 import { WireError } from "../../platform/errors.ts";
 import type { ServiceId } from "../zeroconf/service.ts";
 import { messageFormat } from "./exchange-schema.ts";
+import { KEY_BYTES_MAX } from "./keys.ts";
 
 const ID_BYTES = 32;
 const LABEL_BYTES_MAX = 63;
@@ -17,7 +18,6 @@ const SUBTYPES_MAX = 16;
 const ADDRESSES_MAX = 8;
 const PATH_MAX = 4;
 const KEYS_MAX = 16;
-const KEY_BYTES_MAX = 128;
 /** What a record's value may hold; with a box around it, it must be less. */
 export const SERVICE_RECORD_BYTES_MAX = 4096;
 /** A service is never passed on by whom it was passed to; one hop is all there is. */
@@ -139,7 +139,8 @@ function checkService(message: ServiceMessage): void {
   expect(message.hostLabel === "" || isPlainLabel(message.hostLabel), "a host label");
   expect(message.site === "" || isPlainLabel(message.site), "a site's name");
   expect(message.keys.length <= KEYS_MAX, "at most 16 keys");
-  for (const key of message.keys) expect(utf8(key).length <= KEY_BYTES_MAX, "keys of 128 bytes");
+  for (const key of message.keys)
+    expect(utf8(key).length <= KEY_BYTES_MAX, `keys of ${KEY_BYTES_MAX} bytes`);
 }
 
 /** RFC 6763 §4.1.1. */

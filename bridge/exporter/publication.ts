@@ -3,6 +3,7 @@ import { parseAddress, isIpv6LinkLocal } from "../../platform/address.ts";
 import { inboxKey, normalizeKey, typeKey, wordKey } from "../exchange/keys.ts";
 import {
   HOPS_MAX,
+  SERVICE_RECORD_BYTES_MAX,
   txtBytes,
   TXT_BYTES_MAX,
   type ServiceRecord,
@@ -14,6 +15,8 @@ const SUBTYPES_MAX = 16;
 const ADDRESSES_MAX = 8;
 const KEYS_MAX = 15;
 const RECIPIENTS_MAX = 64;
+/** Ids, version and the site's name take the rest of a record. */
+const WIRE_BYTES_MAX = SERVICE_RECORD_BYTES_MAX - 290;
 
 /** One record to put: in the open, or sealed to one host. */
 export interface Publication {
@@ -38,12 +41,26 @@ export interface ExportingSite {
 }
 
 /** @returns why the service cannot be exported as it is; `undefined` when it can */
-export function exportProblem({ port, txt, addresses }: ZeroconfService): string | undefined {
+export function exportProblem(service: ZeroconfService): string | undefined {
+  const { port, txt, addresses } = service;
   if (port === 0) return "it keeps its name and offers nothing (port 0)";
   if (addresses.length === 0) return "its host has no address";
   if (txtBytes(txt) > TXT_BYTES_MAX)
     return `its TXT record has ${txtBytes(txt)} bytes; at most ${TXT_BYTES_MAX} fit in a record`;
+  if (wireBytes(service) > WIRE_BYTES_MAX)
+    return `its ${txt.length} TXT strings and ${service.subtypes.length} subtypes are too many for a record`;
   return undefined;
+}
+
+/** What it brings into a record, each with a tag and a length before it. */
+function wireBytes({ instance, type, host, txt, subtypes, addresses }: ZeroconfService): number {
+  const texts = [instance, type, host[0] ?? "", ...subtypes.slice(0, SUBTYPES_MAX)];
+  const sizes = [
+    ...txt.map((text) => text.length),
+    ...texts.map((text) => Buffer.byteLength(text)),
+    ...addresses.slice(0, ADDRESSES_MAX).map((address) => (address.includes(":") ? 16 : 4)),
+  ];
+  return sizes.reduce((sum, bytes) => sum + bytes + (bytes < 128 ? 2 : 3), 0);
 }
 
 /** The record of a service; version and what is sealed are filled in by whoever puts it. */

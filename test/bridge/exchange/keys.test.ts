@@ -37,6 +37,14 @@ describe("a normalised key (z2z, thesis §4.3.1)", () => {
     expect(new Set(keys).size).toBe(keys.length);
   });
 
+  it("is a hash of what is left when that is more than a record has room for", () => {
+    const name = "ﷺ".repeat(21); // 63 bytes, of which 1500 become
+    expect(normalizeKey(name)).toMatch(/^#[0-9a-f]{32}$/);
+    expect(normalizeKey(name)).toBe(normalizeKey(` ${name.normalize("NFKC")}!`));
+    expect(normalizeKey(name)).not.toBe(normalizeKey("ﷺ".repeat(20)));
+    expect(normalizeKey("x".repeat(128))).toBe("x".repeat(128));
+  });
+
   it("is the key of itself, for any text", () => {
     fc.assert(
       fc.property(fc.string({ unit: "grapheme" }), (text) => {
