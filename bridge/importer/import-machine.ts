@@ -354,7 +354,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
       sites.set(originSubnet, [...new Set([...hosts, ...exporters])].slice(0, 8));
     }
     // Who is asked no longer cannot be heard to answer; a site that comes back is tried like a new one.
-    for (const silent of this.#silentSites) if (!sites.has(silent)) this.#silentSites.delete(silent);
+    for (const silent of this.#silentSites)
+      if (!sites.has(silent)) this.#silentSites.delete(silent);
     const text = JSON.stringify([...sites]);
     if (text === this.#sites) return [];
     this.#sites = text;
