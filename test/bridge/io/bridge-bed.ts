@@ -54,7 +54,8 @@ export class BridgeBed {
     const keys = keysOf(name);
     const overlay = this.subnets.add(keys.id, subnetOf(site));
     const backend = this.link(site).open();
-    const address = `127.77.0.${this.#addresses++}`;
+    // Test files run side by side, and relays want the same ports.
+    const address = `127.77.${process.env["VITEST_WORKER_ID"] ?? 1}.${this.#addresses++}`;
     const state = stateDir ?? this.stateDir();
     const bridge = await startBridgeOn(
       {
