@@ -53,8 +53,10 @@ export async function askHost(
     socket.on("message", (bytes) => {
       if (isAnswer(bytes, id)) end("answered");
     });
-    // Connected, so that nobody else can answer, and a refusal is heard of.
-    socket.connect(MDNS_PORT, withZone(address, link), () => send(socket, query));
+    // Connected, so that nobody else can answer, and a refusal is heard of. A callback would be
+    // called for a failure too, as while the link is down.
+    socket.once("connect", () => send(socket, query));
+    socket.connect(MDNS_PORT, withZone(address, link));
   });
   try {
     return await answer;
