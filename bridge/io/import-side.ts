@@ -50,7 +50,8 @@ export class ImportSide {
   #situation: ImportSituation | undefined;
   #backend: ZeroconfBackend | undefined;
   #stopRenames: () => void = () => {};
-  #addresses = "";
+  /** This host's on the link, as the relay listens at them. */
+  #addresses: readonly string[];
 
   constructor(parts: ImportSideParts) {
     this.#parts = parts;
@@ -64,15 +65,16 @@ export class ImportSide {
     const onEvent = (event: ImportEvent): void => this.#driver.feed(event);
     const inbox = inboxKey(self);
     this.#feed = new RecordFeed({ directory, clock, log, unseal, inbox, refused, onEvent });
-    const addresses = this.#ownAddresses().map((one) => this.#zoned(one));
-    this.#relay = new RelayEntry({ streams, clock, log }, addresses);
+    this.#addresses = this.#ownAddresses();
+    const listening = this.#addresses.map((one) => this.#zoned(one));
+    this.#relay = new RelayEntry({ streams, clock, log }, listening);
     const backend = (): ZeroconfBackend | undefined => this.#backend;
     this.#showing = new Showing({
       log,
       relay: this.#relay,
       backend,
       loopback: parts.loopback,
-      addresses: () => this.#ownAddresses(),
+      addresses: () => this.#addresses,
       onShown: (originId, instance, port) => this.#onShown(originId, instance, port),
       onFailed: (originId, reason) => this.#driver.feed({ type: "failed", originId, reason }),
     });
@@ -125,8 +127,8 @@ export class ImportSide {
     if (situation.subnetId !== this.#situation?.subnetId) this.#recall(situation.subnetId);
     this.#situation = situation;
     const addresses = this.#ownAddresses();
-    if (JSON.stringify(addresses) !== this.#addresses) {
-      this.#addresses = JSON.stringify(addresses);
+    if (JSON.stringify(addresses) !== JSON.stringify(this.#addresses)) {
+      this.#addresses = addresses;
       void this.#relay.setAddresses(addresses.map((one) => this.#zoned(one)));
       this.#showing.refresh();
     }

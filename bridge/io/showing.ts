@@ -150,8 +150,9 @@ export class Showing {
 
   async #bring(wanted: Wanted, show: Show): Promise<void> {
     const { originId, scope } = wanted;
-    // When there is multicast DNS again all is looked at again.
-    if (scope !== "loopback" && this.#parts.backend() === undefined) return;
+    // When there is multicast DNS again, or an address, all is looked at again.
+    const isDown = this.#parts.backend() === undefined || this.#parts.addresses().length === 0;
+    if (scope !== "loopback" && isDown) return;
     const place = placeText(wanted);
     const old = show.said === "" ? undefined : (JSON.parse(show.said) as SaidText);
     if (old !== undefined && old.place !== place) await this.#take(show);
