@@ -5,6 +5,7 @@
  * for again, and nobody hears of it but by what has changed. Subtypes of other hosts' services are
  * not told: DNS-SD has no question for them (RFC 6763 §7.1).
  */
+import type { LinkAddressing } from "../../platform/address.ts";
 import type { Clock } from "../../platform/clock.ts";
 import type { DnsName } from "../../platform/dns/name.ts";
 import { EventQueue } from "../../platform/event-queue.ts";
@@ -105,6 +106,11 @@ export class AvahiBackend implements ZeroconfBackend {
   onRenamed(listener: (from: ServiceId, to: ServiceId) => void): () => void {
     this.#renamed.add(listener);
     return () => this.#renamed.delete(listener);
+  }
+
+  /** Avahi sees addresses come and go itself, but is asked by the number of an interface. */
+  async becomeLink({ name, addresses }: LinkAddressing): Promise<void> {
+    if (addresses.length > 0) await this.#connector.becomeInterface(name);
   }
 
   /** Whether Avahi is there, each time that changes. */

@@ -13,7 +13,7 @@ const RETRY_MS = 250;
 const RETRY_MAX_MS = 2000;
 
 export class AvahiConnector {
-  readonly #interface: string;
+  #interface: string;
   readonly #log: Logger;
   readonly #listeners = new Set<AvahiListener>();
   #session: AvahiSession | null = null;
@@ -42,6 +42,28 @@ export class AvahiConnector {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * The link is this interface now. Where its number is another one, by its name or since it was
+   * plugged in anew, what stands at Avahi leads nowhere, and a new session takes over.
+   */
+  async becomeInterface(name: string): Promise<void> {
+    this.#interface = name;
+    const old = this.#session;
+    if (old === null) return; // the session to come asks for it
+    let session: AvahiSession;
+    try {
+      session = await this.#openSession();
+    } catch (error) {
+      if (this.#session === old) this.#leave(old, errorMessage(error));
+      return;
+    }
+    if (this.#session !== old || session.interfaceIndex === old.interfaceIndex)
+      return session.close();
+    old.close();
+    for (const listener of this.#listeners) listener.onDown();
+    this.#start(session);
+  }
+
   close(): void {
     this.#isClosed = true;
     clearTimeout(this.#timer);
@@ -51,15 +73,29 @@ export class AvahiConnector {
   }
 
   async #connect(): Promise<void> {
-    const session = await openAvahiSession({
+    const session = await this.#openSession();
+    if (this.#isClosed) return session.close();
+    this.#start(session);
+  }
+
+  #openSession(): Promise<AvahiSession> {
+    return openAvahiSession({
       interface: this.#interface,
       log: this.#log,
       onEnd: (reason) => this.#onEnd(reason),
     });
-    if (this.#isClosed) return session.close();
+  }
+
+  #start(session: AvahiSession): void {
     this.#session = session;
     this.#retryMs = RETRY_MS;
     for (const listener of this.#listeners) listener.onUp(session);
+  }
+
+  /** Without a word from it. */
+  #leave(session: AvahiSession, reason: string): void {
+    session.close();
+    this.#onEnd(reason);
   }
 
   #onEnd(reason: string): void {

@@ -28,7 +28,7 @@ export function startBridgeOnLink(options: BridgeOptions, parts: BridgeParts): P
         if (link.addresses.length === 0)
           throw new BridgeError("ERR_BRIDGE_BACKEND", "the link has no address yet");
         const choice = options.backend;
-        const openHere = (): Promise<ZeroconfBackend> => openOwn(readLink(link.name));
+        const openHere = (name: string): Promise<ZeroconfBackend> => openOwn(readLink(name));
         return chooseBackend({
           ...{ choice, interface: link.name, clock, random, log },
           openOwn: openHere,

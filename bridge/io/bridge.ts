@@ -51,6 +51,7 @@ export interface BridgeGround {
   openLoopback(): Promise<ZeroconfBackend>;
   /** Hears services of the link say goodbye. @returns ends it */
   listen(link: LinkAddressing, onGoodbye: (id: ServiceId) => void): Promise<() => Promise<void>>;
+  /** Whatever in it changes, down to an interface's number, makes another link of it. */
   readLink(name: string | null): LinkAddressing;
   readonly isHostThere: IsHostThere;
 }

@@ -17,12 +17,12 @@ import { openMovingBackend } from "./moving-backend.ts";
 export interface ChooseBackendOptions {
   /** `auto` follows Avahi's coming and going; with `avahi` it must be there at the start. */
   readonly choice: BackendChoice;
-  /** Name of the link's interface. */
+  /** Name of the link's interface; `becomeLink` tells of another one. */
   readonly interface: string;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
-  readonly openOwn: () => Promise<ZeroconfBackend>;
+  readonly openOwn: (interfaceName: string) => Promise<ZeroconfBackend>;
 }
 
 /** How long Avahi may take to show us our own service. */
@@ -36,11 +36,12 @@ const CHECK_TYPE = "_cw-check._tcp";
 export async function chooseBackend(options: ChooseBackendOptions): Promise<ZeroconfBackend> {
   const { choice, interface: interfaceName, clock, random, log, openOwn, ...rest } = options;
   rest satisfies Record<string, never>;
-  const openAvahi = (): Promise<AvahiBackend> =>
-    openAvahiBackend({ interface: interfaceName, clock, log });
-  if (choice === "own") return openOwn();
-  if (choice === "avahi") return openAvahi();
+  const openAvahi = (name: string): Promise<AvahiBackend> =>
+    openAvahiBackend({ interface: name, clock, log });
+  if (choice === "own") return openOwn(interfaceName);
+  if (choice === "avahi") return openAvahi(interfaceName);
   return openMovingBackend({
+    interface: interfaceName,
     openPreferred: openAvahi,
     check: (backend) => checkBackend(backend, random.below(2 ** 32).toString(36)),
     openFallback: openOwn,

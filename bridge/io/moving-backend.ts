@@ -3,6 +3,7 @@
  * appears. Callers see no error and no service twice.
  */
 import { BridgeError } from "../errors.ts";
+import type { LinkAddressing } from "../../platform/address.ts";
 import type { DnsName } from "../../platform/dns/name.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import { EventQueue } from "../../platform/event-queue.ts";
@@ -23,10 +24,12 @@ export interface WatchedBackend extends ZeroconfBackend {
 }
 
 export interface MovingBackendOptions {
-  readonly openPreferred: () => Promise<WatchedBackend>;
+  /** Name of the link's interface, as long as `becomeLink` names no other. */
+  readonly interface: string;
+  readonly openPreferred: (interfaceName: string) => Promise<WatchedBackend>;
   /** Rejects when the preferred one runs and does not work. */
   readonly check: (backend: WatchedBackend) => Promise<void>;
-  readonly openFallback: () => Promise<ZeroconfBackend>;
+  readonly openFallback: (interfaceName: string) => Promise<ZeroconfBackend>;
   /** How long the preferred one may be gone before the other is used. */
   readonly patienceMs: number;
   /** How often to look whether it can be had; less often while it runs and does not work. */
@@ -51,12 +54,13 @@ export async function openMovingBackend(options: MovingBackendOptions): Promise<
 }
 
 class MovingBackend implements ZeroconfBackend {
-  readonly #options: MovingBackendOptions;
+  readonly #options: Omit<MovingBackendOptions, "interface">;
   readonly #things = new Set<Thing>();
   readonly #browses = new Set<MovingBrowse>();
   readonly #renamed = new Set<(from: ServiceId, to: ServiceId) => void>();
   readonly #end = new AbortController();
   #current: ZeroconfBackend | null = null;
+  #interface: string;
   #unlisten: (() => void)[] = [];
   #timer: NodeJS.Timeout | undefined;
   #lookAgainMs: number;
@@ -64,9 +68,11 @@ class MovingBackend implements ZeroconfBackend {
   #moved: Promise<void> = Promise.resolve();
 
   constructor(options: MovingBackendOptions) {
-    const { openPreferred, check, openFallback, patienceMs, lookAgainMs, log, ...rest } = options;
+    const { interface: interfaceName, openPreferred, check, openFallback, ...others } = options;
+    const { patienceMs, lookAgainMs, log, ...rest } = others;
     rest satisfies Record<string, never>;
     this.#options = { openPreferred, check, openFallback, patienceMs, lookAgainMs, log };
+    this.#interface = interfaceName;
     this.#lookAgainMs = lookAgainMs;
   }
 
@@ -84,7 +90,7 @@ class MovingBackend implements ZeroconfBackend {
       reason = errorMessage(error);
     }
     try {
-      this.#use(await openFallback());
+      this.#use(await openFallback(this.#interface));
     } catch (cause) {
       throw new BridgeError("ERR_BRIDGE_BACKEND", `${reason}; and ${errorMessage(cause)}`, {
         cause,
@@ -158,6 +164,12 @@ class MovingBackend implements ZeroconfBackend {
     return () => this.#renamed.delete(listener);
   }
 
+  /** For the one in use, or about to be: what is opened later reads the link itself. */
+  becomeLink(link: LinkAddressing): Promise<void> {
+    if (link.name !== "") this.#interface = link.name; // while there is none it is waited for
+    return this.#onBackend(async (backend) => backend.becomeLink?.(link));
+  }
+
   async close(): Promise<void> {
     this.#end.abort();
     clearTimeout(this.#timer);
@@ -217,7 +229,7 @@ class MovingBackend implements ZeroconfBackend {
   }
 
   async #openPreferred(): Promise<WatchedBackend> {
-    const backend = await this.#options.openPreferred();
+    const backend = await this.#options.openPreferred(this.#interface);
     try {
       await this.#options.check(backend);
       return backend;
@@ -251,7 +263,7 @@ class MovingBackend implements ZeroconfBackend {
     this.#move(
       async () => {
         try {
-          const fallback = await openFallback();
+          const fallback = await openFallback(this.#interface);
           log.info("own multicast DNS in use", { reason: `${this.name} is gone` });
           return () => this.#use(fallback);
         } catch (error) {

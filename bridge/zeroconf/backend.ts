@@ -66,7 +66,7 @@ export interface ZeroconfBackend {
   ): Promise<{ withdraw(): Promise<void> }>;
   /** A conflict after a name was established: the loser is told its new name (§9). */
   onRenamed(listener: (from: ServiceId, to: ServiceId) => void): () => void;
-  /** The addresses of its link, or the link itself, are other ones now. Absent: it sees that itself. */
+  /** The addresses of its link, or the link itself, are other ones now. */
   becomeLink?(link: LinkAddressing): Promise<void>;
   close(): Promise<void>;
 }

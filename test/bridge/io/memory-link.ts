@@ -12,6 +12,7 @@ import {
   type ServiceId,
   type ZeroconfService,
 } from "../../../bridge/zeroconf/service.ts";
+import type { LinkAddressing } from "../../../platform/address.ts";
 import { EventQueue } from "../../../platform/event-queue.ts";
 
 interface Entry {
@@ -50,6 +51,8 @@ export class MemoryLink {
 export class MemoryBackend implements ZeroconfBackend {
   readonly name: "avahi" | "own";
   readonly hosts: string[] = [];
+  /** Those that it was told of. */
+  readonly links: LinkAddressing[] = [];
   isClosed = false;
   readonly #link: MemoryLink;
   readonly #browses = new Set<{ readonly type: string; readonly queue: EventQueue<BrowseEvent> }>();
@@ -123,6 +126,11 @@ export class MemoryBackend implements ZeroconfBackend {
 
   onRenamed(): () => void {
     return () => {};
+  }
+
+  becomeLink(link: LinkAddressing): Promise<void> {
+    this.links.push(link);
+    return Promise.resolve();
   }
 
   onAvailable(listener: (isAvailable: boolean) => void): () => void {

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openMovingBackend } from "../../../bridge/io/moving-backend.ts";
 import type { ZeroconfBackend } from "../../../bridge/zeroconf/backend.ts";
+import type { LinkAddressing } from "../../../platform/address.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { serviceOf } from "../avahi/services.ts";
 import { MemoryBackend, MemoryLink } from "./memory-link.ts";
@@ -9,16 +10,21 @@ import { MemoryBackend, MemoryLink } from "./memory-link.ts";
 let link: MemoryLink;
 /** All that were opened, the last one last. */
 let opened: MemoryBackend[];
+/** The interfaces that they were opened on. */
+let openedOn: string[];
 let isAvahiThere: boolean;
 let isAvahiDeaf: boolean;
 let isOwnThere: boolean;
+/** What the other one waits for before it opens. */
+let ownOpens: Promise<void>;
 let backend: ZeroconfBackend | null;
 const ends: AbortController[] = [];
 
 beforeEach(() => {
   link = new MemoryLink();
-  opened = [];
+  [opened, openedOn] = [[], []];
   [isAvahiThere, isAvahiDeaf, isOwnThere] = [true, false, true];
+  ownOpens = Promise.resolve();
   backend = null;
 });
 
@@ -27,24 +33,34 @@ afterEach(async () => {
   await backend?.close();
 });
 
-function openOne(name: "avahi" | "own", isThere: boolean): Promise<MemoryBackend> {
+function openOne(name: "avahi" | "own", isThere: boolean, on: string): Promise<MemoryBackend> {
   if (!isThere) return Promise.reject(new Error(`no ${name}`));
   const one = new MemoryBackend(link, name);
   opened.push(one);
+  openedOn.push(on);
   return Promise.resolve(one);
 }
 
 async function open(): Promise<ZeroconfBackend> {
   backend = await openMovingBackend({
-    openPreferred: () => openOne("avahi", isAvahiThere),
+    interface: "eth0",
+    openPreferred: (on) => openOne("avahi", isAvahiThere, on),
     check: () => (isAvahiDeaf ? Promise.reject(new Error("deaf")) : Promise.resolve()),
-    openFallback: () => openOne("own", isOwnThere),
+    openFallback: async (on) => {
+      await ownOpens;
+      return openOne("own", isOwnThere, on);
+    },
     patienceMs: 50,
     lookAgainMs: 50,
     log: SILENT,
   });
   return backend;
 }
+
+const linkAt = (address: string, name = "eth0"): LinkAddressing => ({
+  name,
+  addresses: [{ address, prefixBits: 24 }],
+});
 
 /** What a browse says, in short. */
 function browse(from: ZeroconfBackend, type = "_http._tcp"): string[] {
@@ -154,5 +170,42 @@ describe("a back end made of two", () => {
     expect(moving.name).toBe("avahi");
     isOwnThere = true;
     await until("moved", () => moving.name === "own");
+  });
+
+  it("tells the one in use of another address of the link", async () => {
+    isAvahiDeaf = true;
+    const moving = await open();
+    await moving.becomeLink!(linkAt("10.0.0.2"));
+    const own = opened.find(({ name }) => name === "own")!;
+    expect(own.links).toEqual([linkAt("10.0.0.2")]);
+    isAvahiDeaf = false;
+    await until("moved", () => moving.name === "avahi");
+    await moving.becomeLink!(linkAt("10.0.0.3"));
+    expect(opened.at(-1)!.links).toEqual([linkAt("10.0.0.3")]);
+    expect(own.links).toHaveLength(1);
+  });
+
+  it("tells the next one of what the link became while it was opened", async () => {
+    const moving = await open();
+    const opens = Promise.withResolvers<void>();
+    ownOpens = opens.promise;
+    opened[0]!.die();
+    isAvahiThere = false;
+    await sleep(100); // beyond its patience: the next one is being opened
+    const told = moving.becomeLink!(linkAt("10.0.0.2"));
+    opens.resolve();
+    await told;
+    expect(moving.name).toBe("own");
+    expect(opened.map(({ links }) => links)).toEqual([[], [linkAt("10.0.0.2")]]);
+  });
+
+  it("opens the next one on the interface that the link became", async () => {
+    const moving = await open();
+    await moving.becomeLink!(linkAt("10.0.0.2", "wlan0"));
+    await moving.becomeLink!({ name: "", addresses: [] });
+    opened[0]!.die();
+    isAvahiThere = false;
+    await until("moved", () => moving.name === "own");
+    expect(openedOn).toEqual(["eth0", "wlan0"]);
   });
 });
