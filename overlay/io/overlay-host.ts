@@ -357,6 +357,8 @@ export class OverlayHost {
       hostSet,
       onChange: () => this.#onSessionChange(),
     });
+    // Before anybody asks to be let in; what cannot be written now, the next save tells.
+    await members.settleHome(key.publicKey, merged).catch(() => {});
     this.session = session;
     // Who dialled in between heard of no subnet, and is to hear a hello with one.
     for (const channel of hostPool.channels)
@@ -376,7 +378,6 @@ export class OverlayHost {
     session.maintainSoon(hostSet === undefined ? 0 : AFTER_SIBLINGS_MS);
     session.mover.pushSoon(merged || this.joinedVia === "resumed" ? "all" : "owned");
     const home = this.#where.settle(session, next, await fingerprint);
-    await members.settleHome(key.publicKey, merged).catch(() => {}); // the next save tells
     await this.#keeper.saveSubnet({ seed: key.seed, claim, version, lastSet: null, ...home });
   }
 

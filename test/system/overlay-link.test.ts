@@ -4,6 +4,7 @@ import { isWhole, measureHeal, measureRace } from "../../daemon/bench/overlay/me
 import { keyQuestions } from "../../daemon/bench/overlay/policies.ts";
 import { labelsOf } from "./link-labels.ts";
 import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
+import { endDaemon, runDaemon } from "./overlay-bed.ts";
 
 const HOLDERS = ["alpha-1", "alpha-2", "alpha-3", "alpha-4"];
 
@@ -91,5 +92,30 @@ describe.skipIf(LAB_MISSING !== undefined)("hosts of one link", () => {
       );
     expect(await bed.until(isBack, 60_000, 250)).toBeLessThan(60_000);
     expect(await bed.settle(2, 6, 60_000)).toBeLessThan(60_000);
+  });
+});
+
+describe.skipIf(LAB_MISSING !== undefined)("a link whose router does not answer", () => {
+  let bed: Bed;
+
+  beforeAll(async () => {
+    bed = await openBed({ name: ownLabName("mute"), sites: ["{ name: alpha, hosts: 2 }"] });
+    await bed.lab.stopRouter("alpha");
+  });
+
+  afterAll(async () => {
+    await bed?.close();
+  });
+
+  it("has one overlay of two hosts that are started at once, and neither waits to be let in", async () => {
+    const hosts = bed.hosts();
+    const daemons = hosts.map((host) => runDaemon(bed, host));
+    const areTogether = async (): Promise<boolean> => {
+      const all = await Promise.all(hosts.map((host) => bed.status(host)));
+      return all.every(({ subnet }) => subnet.hosts.length === 2);
+    };
+    expect(await bed.until(areTogether, 30_000, 200)).toBeLessThan(30_000);
+    for (const { log } of daemons) expect(log()).not.toContain("waits for admission");
+    await Promise.all(daemons.map(endDaemon));
   });
 });
