@@ -8,7 +8,7 @@ const ALONE = [
   "test/system/cli-*.test.ts",
   "test/system/lab-{faults,nat,network,ways}.test.ts",
   "test/system/mdns-link.test.ts",
-  "test/system/overlay-{avahi,crash,join,life,link,roam,routing,trouble,wide}.test.ts",
+  "test/system/overlay-{avahi,crash,join,life,roam,trouble,wide}.test.ts",
 ];
 
 /** Takes minutes: begun last, it would keep one worker busy while the other has nothing left. */

@@ -121,14 +121,15 @@ class MovingBackend implements ZeroconfBackend {
     let live: Registered | null = null;
     const thing: Thing = {
       move: async (backend, isTakeover) => {
-        const before = live?.instance;
+        const before = live;
         const rest = { [Symbol.iterator]: () => names };
         live = await backend.register({ ...registration, service, isTakeover }, rest);
         thing.withdraw = () => live!.withdraw();
         const { type } = service;
         service = { ...service, instance: live.instance };
-        if (before !== undefined && before !== live.instance)
-          this.#tellRenamed({ instance: before, type }, service);
+        if (before === null || before.instance === live.instance) return;
+        void before.withdraw().catch(() => {}); // the former name, where it is not gone already
+        this.#tellRenamed({ instance: before.instance, type }, service);
       },
       withdraw: () => Promise.resolve(),
     };
@@ -311,7 +312,7 @@ class MovingBackend implements ZeroconfBackend {
     await Promise.all([...this.#things].map((thing) => this.#moveThing(thing, next)));
     // Not sooner: what is ours must not be taken for somebody else's.
     for (const browse of this.#browses) browse.follow(next);
-    await old.close();
+    await (old.handOver === undefined ? old.close() : old.handOver());
     onMoved();
   }
 

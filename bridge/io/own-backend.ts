@@ -170,11 +170,19 @@ class MdnsBackend implements OwnBackend {
     return this.#machine.stats;
   }
 
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    return this.#close(true);
+  }
+
+  handOver(): Promise<void> {
+    return this.#close(false);
+  }
+
+  async #close(saysGoodbye: boolean): Promise<void> {
     if (this.#closing.signal.aborted) return;
     this.#closing.abort();
     await this.#reopening;
-    this.#driver.feed({ type: "stop" });
+    if (saysGoodbye) this.#driver.feed({ type: "stop" });
     this.#driver.stop();
     await Promise.all(this.#sending);
     await this.#closeSockets();

@@ -68,5 +68,11 @@ export interface ZeroconfBackend {
   onRenamed(listener: (from: ServiceId, to: ServiceId) => void): () => void;
   /** The addresses of its link, or the link itself, are other ones now. */
   becomeLink?(link: LinkAddressing): Promise<void>;
+  /** Says goodbye to what is still registered. */
   close(): Promise<void>;
+  /**
+   * Closes without a goodbye: another back end of this host shows the same by now, and who hears a
+   * goodbye drops it a second later (RFC 6762 §10.1). Absent: it has nothing to say.
+   */
+  handOver?(): Promise<void>;
 }

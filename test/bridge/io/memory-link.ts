@@ -54,6 +54,8 @@ export class MemoryBackend implements ZeroconfBackend {
   /** Those that it was told of. */
   readonly links: LinkAddressing[] = [];
   isClosed = false;
+  /** Instances that it said goodbye to as it closed. */
+  readonly goodbyes: string[] = [];
   readonly #link: MemoryLink;
   readonly #browses = new Set<{ readonly type: string; readonly queue: EventQueue<BrowseEvent> }>();
   readonly #available = new Set<(isAvailable: boolean) => void>();
@@ -151,6 +153,12 @@ export class MemoryBackend implements ZeroconfBackend {
   }
 
   close(): Promise<void> {
+    for (const { service, by } of this.#link.entries.values())
+      if (by.has(this)) this.goodbyes.push(service.instance);
+    return this.handOver();
+  }
+
+  handOver(): Promise<void> {
     this.isClosed = true;
     this.#link.backends.delete(this);
     for (const { service, by } of [...this.#link.entries.values()])
