@@ -153,11 +153,11 @@ export class Bed {
     return (await this.#call<ExplainAnswer>(host, "GET", "/v1/explain")).findings;
   }
 
-  /** The daemon's metrics by name; those with labels are left out. */
+  /** The daemon's metrics by name, with its labels as they stand behind it: `name{label="value"}`. */
   async metrics(host: string): Promise<ReadonlyMap<string, number>> {
     const call = { ...this.#at(host), method: "GET", path: "/metrics" } as const;
     const text = await this.guard(callApiText(call));
-    const lines = text.matchAll(/^([a-z_]+) (\S+)$/gm);
+    const lines = text.matchAll(/^([a-z_]+(?:\{.*\})?) (\S+)$/gm);
     return new Map([...lines].map(([, name = "", value]) => [name, metricValue(value)]));
   }
 

@@ -11,6 +11,7 @@ function hostThatGrows(mbPerHour: number, given: Partial<Vitals> = {}): Vitals[]
   return Array.from({ length: 120 }, (_, i) => ({
     atMs: i * 30_000,
     heldBytes: (60 + (mbPerHour * i) / 120 + (i % 7) * 0.1) * MB,
+    codeBytes: (4 + (mbPerHour * i) / 480) * MB,
     residentBytes: 120 * MB,
     fileDescriptors: 50 + (i % 3),
     streams: 20 + (i % 2),
@@ -44,6 +45,11 @@ describe("a soak", () => {
     const streaming = hostThatGrows(0).map((one, i) => ({ ...one, streams: 20 + i / 10 }));
     expect(passed([hostThatGrows(0), streaming])).toEqual([true, true, false]);
     expect(passed([[]])).toEqual([false, false, false]); // nothing seen is nothing proven
+  });
+
+  it("says how much of the growth is compiled code", () => {
+    const [held] = figuresOf([hostThatGrows(2), hostThatGrows(2)]);
+    expect(held!.note).toContain("of it compiled code 0.50;");
   });
 
   it("is drawn with a line for each host", () => {

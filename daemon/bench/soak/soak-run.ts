@@ -177,6 +177,7 @@ export function figuresOf(hosts: readonly (readonly Vitals[])[]): Figure[] {
   const rises = (read: (one: Vitals) => number): number =>
     maximum(hosts.map((ones) => riseOf(ones.map(read))));
   const held = slopes(({ heldBytes }) => heldBytes);
+  const code = slopes(({ codeBytes }) => codeBytes);
   const resident = slopes(({ residentBytes }) => residentBytes);
   const shared = { section: "soak", n: hosts.reduce((sum, ones) => sum + ones.length, 0) };
   return [
@@ -186,7 +187,11 @@ export function figuresOf(hosts: readonly (readonly Vitals[])[]): Figure[] {
       unit: "MB",
       bar: HELD_MB_PER_HOUR,
       measured: median(held),
-      note: `${held.map((mb) => mb.toFixed(2)).join(", ")}; resident ${median(resident).toFixed(1)} an hour`,
+      note: [
+        held.map((mb) => mb.toFixed(2)).join(", "),
+        `of it compiled code ${median(code).toFixed(2)}`,
+        `resident ${median(resident).toFixed(1)} an hour`,
+      ].join("; "),
     }),
     createFigure({
       ...shared,

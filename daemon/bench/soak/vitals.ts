@@ -9,6 +9,8 @@ export interface Vitals {
   readonly atMs: number;
   /** Live objects and the buffers that they hold, after a full collection. */
   readonly heldBytes: number;
+  /** Part of that: code that was compiled, and what belongs to it. A daemon compiles what it often does, for hours. */
+  readonly codeBytes: number;
   /** As the kernel counts, with what the allocator has not given back. */
   readonly residentBytes: number;
   readonly fileDescriptors: number;
@@ -17,6 +19,7 @@ export interface Vitals {
 }
 
 const COLLECTED_MS = 700;
+const CODE_SPACES = ["code", "code_large_object", "trusted", "trusted_large_object"] as const;
 
 /** Command that runs a daemon which collects on SIGUSR2. */
 export function collectingProgram(): readonly string[] {
@@ -35,6 +38,7 @@ export async function readVitals(bed: Bed, host: string, atMs: number): Promise<
     heldBytes:
       metricOf(metrics, "nodejs_heap_size_used_bytes") +
       metricOf(metrics, "nodejs_external_memory_bytes"),
+    codeBytes: CODE_SPACES.reduce((sum, space) => sum + metricOf(metrics, spaceMetric(space)), 0),
     residentBytes: residentBytes(mark.pid),
     fileDescriptors: readdirSync(`/proc/${mark.pid}/fd`).length,
     streams: metricOf(metrics, "overlay_streams"),
@@ -46,6 +50,10 @@ export function metricOf(metrics: ReadonlyMap<string, number>, name: string): nu
   const value = metrics.get(name);
   if (value === undefined) throw new BenchError("ERR_BENCH_PROGRAM", `no metric ${name}`);
   return value;
+}
+
+function spaceMetric(space: string): string {
+  return `nodejs_heap_space_size_used_bytes{space="${space}"}`;
 }
 
 function residentBytes(pid: number): number {
