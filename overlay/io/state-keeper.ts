@@ -12,15 +12,18 @@ const CONTACTS_BYTES_MAX = 200 * 1024;
 /** A changed host set is on disk this soon, so that a crash loses no version. */
 const SAVE_SOON_MS = 500;
 
+/** What of a session says whom to contact. */
+export type KeptSession = Pick<SubnetSession, "hostSet" | "book" | "neighbours">;
+
 export class StateKeeper {
   readonly #state: StateDirectory;
-  readonly #session: () => SubnetSession | undefined;
+  readonly #session: () => KeptSession | undefined;
   readonly #log: Logger;
   #timer: NodeJS.Timeout | undefined;
   /** The present subnet, until it is on disk. */
   #unsaved: SubnetState | undefined;
 
-  constructor(state: StateDirectory, session: () => SubnetSession | undefined, log: Logger) {
+  constructor(state: StateDirectory, session: () => KeptSession | undefined, log: Logger) {
     this.#state = state;
     this.#session = session;
     this.#log = log;

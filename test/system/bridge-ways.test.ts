@@ -3,13 +3,12 @@
  * where there is no Avahi, and links without IPv4. With Avahi, IPv4 and NAT: bridge.test.ts.
  */
 import type { ChildProcess } from "node:child_process";
-import { createHash, randomBytes } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
 import { causeway } from "./fixtures/bridge-site.ts";
+import { writeServedFile } from "./fixtures/served-file.ts";
 import {
   AvahiObserver,
   avahiPublish,
@@ -19,7 +18,6 @@ import {
 import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const MUSIC = "Tom's Music v1.2";
-const FILE_BYTES = 100_000_000;
 const DAAP = "_daap._tcp";
 const HTTP = "_http._tcp";
 /** Those with a daemon; the services are on a-2, the user is at b-2, both with Avahi. */
@@ -40,10 +38,7 @@ let directory: string;
 let hash: string;
 
 beforeAll(() => {
-  directory = mkdtempSync(join(tmpdir(), "causeway-ways-"));
-  const file = randomBytes(FILE_BYTES);
-  hash = createHash("sha256").update(file).digest("hex");
-  writeFileSync(join(directory, "file"), file);
+  ({ directory, hash } = writeServedFile());
 });
 
 afterAll(() => rmSync(directory, { recursive: true }));

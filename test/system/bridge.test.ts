@@ -2,13 +2,11 @@
  * Services of one site seen and used at another, by programs that know nothing of it: both sites behind
  * NAT with one and the same network, a public third, Avahi on the hosts.
  */
-import { createHash, randomBytes } from "node:crypto";
 import type { ChildProcess } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openBed, type Bed } from "../../daemon/bench/bed.ts";
+import { writeServedFile } from "./fixtures/served-file.ts";
 import {
   avahiBrowse,
   AvahiObserver,
@@ -19,7 +17,6 @@ import {
 import { LAB_MISSING, ownLabName } from "./lab-requirements.ts";
 
 const MUSIC = "Tom's Music v1.2";
-const FILE_BYTES = 100_000_000;
 const DAAP = "_daap._tcp";
 const HTTP = "_http._tcp";
 /** homea-1, homea-2 and homeb-1, homeb-2 run daemons; the services are on homea-3, the user is at homeb-3. */
@@ -32,10 +29,7 @@ describe.skipIf(LAB_MISSING !== undefined)("a service of another site", () => {
   const programs: ChildProcess[] = [];
 
   beforeAll(async () => {
-    directory = mkdtempSync(join(tmpdir(), "causeway-web-"));
-    const file = randomBytes(FILE_BYTES);
-    hash = createHash("sha256").update(file).digest("hex");
-    writeFileSync(join(directory, "file"), file);
+    ({ directory, hash } = writeServedFile());
     const sites = [
       "{ name: pub, hosts: 1, uplink: { delay: 5ms } }",
       "{ name: homea, hosts: 3, nat: true, avahi: true, uplink: { delay: 5ms } }",

@@ -1,29 +1,14 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRandom } from "../../../platform/random.ts";
 import { LostSubnets, type Reached } from "../../../overlay/io/lost-subnets.ts";
-import type { HostSet, SetHost } from "../../../overlay/subnet/host-set.ts";
 import { pairOf } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
-
-const nothing = new Uint8Array();
-const signed = { body: nothing, signature: nothing };
-
-function setOf(name: string, reach: SetHost["reach"] = "reachable"): HostSet {
-  const host: SetHost = {
-    ...{ id: name, key: nothing, name, sequence: 1, goodForMs: 600_000, mayAdmit: true, reach },
-    ...{ subnetAddresses: ["192.0.2.1:4777"], hostAddresses: [], relays: [], signed },
-  };
-  const { publicKey, id } = pairOf(name);
-  return {
-    ...{ subnet: publicKey, subnetId: id, generation: 1, version: 1n, hosts: [host] },
-    ...{ peerRecord: nothing, signed },
-  };
-}
+import { setAt } from "./dialled-set.ts";
 
 describe("subnets that are not reached", () => {
   let clock: SetClock;
   let lost: LostSubnets;
-  const moor = setOf("moor");
+  const moor = setAt("moor");
   const id = moor.subnetId;
 
   beforeEach(() => {
@@ -52,7 +37,7 @@ describe("subnets that are not reached", () => {
     expect(lost.isMissingAny).toBe(false);
     lost.remember(moor, "departed");
     expect(lost.isMissingAny).toBe(false);
-    lost.remember(setOf("pier", "unknown"), "told");
+    lost.remember(setAt("pier", undefined, { reach: "unknown" }), "told");
     expect(lost.isMissingAny).toBe(true);
     lost.missed(pairOf("pier").id); // nobody had ever dialled it
     expect(lost.isMissingAny).toBe(false);
@@ -89,10 +74,10 @@ describe("subnets that are not reached", () => {
   });
 
   it("are not kept when nobody can dial them", () => {
-    lost.remember(setOf("moor", "unreachable"), "departed");
+    lost.remember(setAt("moor", undefined, { reach: "unreachable" }), "departed");
     expect(lost.sets(true)).toEqual([]);
     lost.remember(moor, "lost");
-    expect(due({ newest: () => setOf("moor", "unreachable") })).toEqual([]);
+    expect(due({ newest: () => setAt("moor", undefined, { reach: "unreachable" }) })).toEqual([]);
     expect(lost.setOf(id)).toBeUndefined();
   });
 });

@@ -3,10 +3,10 @@ import { SILENT } from "../../../platform/logger.ts";
 import { createRandom } from "../../../platform/random.ts";
 import { OverlayError, type OverlayErrorCode } from "../../../overlay/errors.ts";
 import { Neighbours } from "../../../overlay/io/neighbours.ts";
-import type { HostSet } from "../../../overlay/subnet/host-set.ts";
 import { SubnetBook } from "../../../overlay/subnet/subnet-book.ts";
 import { pairOf } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
+import { setAt } from "./dialled-set.ts";
 import { dial, startPeer, stopAll, until, type Peer } from "./loopback.ts";
 import { ListedRouting, startHost } from "./site.ts";
 
@@ -55,39 +55,10 @@ function neighboursOf(
   });
 }
 
-/** A subnet whose one host is at a port where nobody listens. */
-function setOf(subnet: string, address: string): HostSet {
-  const nothing = new Uint8Array();
-  const signed = { body: nothing, signature: nothing };
-  const host = {
-    id: subnet,
-    key: nothing,
-    name: subnet,
-    subnetAddresses: [address],
-    hostAddresses: [address],
-    sequence: 1,
-    goodForMs: 600_000,
-    mayAdmit: true,
-    reach: "reachable" as const,
-    relays: [],
-    signed,
-  };
-  const { publicKey, id } = pairOf(subnet);
-  return {
-    subnet: publicKey,
-    subnetId: id,
-    generation: 1,
-    version: 1n,
-    hosts: [host],
-    peerRecord: nothing,
-    signed,
-  };
-}
-
 it("remembers 128 lost subnets, the latest", async () => {
   const peer = await startPeer("anna");
   const neighbours = neighboursOf(peer, new SetClock());
-  for (let i = 0; i <= 128; i++) neighbours.remember(setOf(`lost ${i}`, "127.0.0.1:9"));
+  for (let i = 0; i <= 128; i++) neighbours.remember(setAt(`lost ${i}`, "127.0.0.1:9"));
   const why = async (subnet: string): Promise<string> =>
     neighbours.connect(pairOf(subnet).id).then(
       () => "reached",
@@ -103,7 +74,7 @@ it("gives a lost subnet up after a day, if it reaches others", async () => {
   const peer = await startPeer("anna");
   const clock = new SetClock();
   const neighbours = neighboursOf(peer, clock);
-  neighbours.remember(setOf("moor", "127.0.0.1:9"));
+  neighbours.remember(setAt("moor", "127.0.0.1:9"));
   clock.pass(2 * DAY_MS);
   neighbours.maintain();
   expect(neighbours.knowsOthers).toBe(true); // nobody else could bring it back
@@ -114,9 +85,7 @@ it("gives a lost subnet up after a day, if it reaches others", async () => {
 
 it("counts a subnet that nobody has tried to reach yet as known, whatever its reach", async () => {
   const neighbours = neighboursOf(await startPeer("anna"), new SetClock());
-  const set = setOf("moor", "127.0.0.1:9"); // nobody listens there
-  const hosts = set.hosts.map((host) => ({ ...host, reach: "unknown" as const }));
-  neighbours.remember({ ...set, hosts });
+  neighbours.remember(setAt("moor", "127.0.0.1:9", { reach: "unknown" })); // nobody listens there
   expect(neighbours.knowsOthers).toBe(true);
   neighbours.maintain();
   await until("it was tried", () => !neighbours.knowsOthers);
@@ -127,7 +96,7 @@ it("looks for a subnet that departed in good order, and does not miss it", async
   const anna = await startPeer("anna");
   const pier = await startPeer("bert", ofPier);
   const neighbours = neighboursOf(anna, clock);
-  await neighbours.onResigned(pairOf("pier").id, setOf("pier", pier.address));
+  await neighbours.onResigned(pairOf("pier").id, setAt("pier", pier.address));
   expect(neighbours.knowsOthers).toBe(false);
   neighbours.maintain();
   expect(anna.opened).toHaveLength(0); // it has only just gone
@@ -139,7 +108,7 @@ it("looks for a subnet that departed in good order, and does not miss it", async
 it("does not look for a subnet that shall not come back", async () => {
   const clock = new SetClock();
   const neighbours = neighboursOf(await startPeer("anna"), clock);
-  const set = setOf("moor", "127.0.0.1:9");
+  const set = setAt("moor", "127.0.0.1:9");
   neighbours.remember(set);
   await neighbours.onResigned(set.subnetId);
   expect([...neighbours.lostSets(true), ...neighbours.lostSets(false)]).toEqual([]);
@@ -160,7 +129,7 @@ it("goes on looking for a subnet that cut it as soon as the channel was open", a
     allowsDials: true,
   });
   const pier = await startPeer("bert", ofPier);
-  neighbours.remember(setOf("pier", pier.address));
+  neighbours.remember(setAt("pier", pier.address));
   const channel = await dial(peer, pier);
   neighbours.onOpen(channel);
   channel.cut("ERR_OVERLAY_REFUSED", "its membership has expired");
@@ -214,7 +183,7 @@ it("evicts a subnet that three rounds of dials did not reach, whoever dialled", 
   const routing = new ListedRouting("quay");
   const neighbours = neighboursOf(peer, clock, routing);
   routing.list("moor");
-  neighbours.remember(setOf("moor", "127.0.0.1:9"));
+  neighbours.remember(setAt("moor", "127.0.0.1:9"));
   const moor = pairOf("moor").id;
   const dialAgain = (): Promise<unknown> => neighbours.connect(moor).catch(() => {});
   expect(neighbours.isDoubtful(moor)).toBe(false);
