@@ -1,0 +1,65 @@
+/**
+ * What a simulation found. All of it but `run` is the same for the same scenario on any machine.
+ */
+import type { Scenario } from "../scenario/scenario.ts";
+
+export interface Sample {
+  /** End of the sample, in simulated seconds. */
+  readonly timeS: number;
+  /** Nodes that have arrived and not gone, and those of them that have joined. */
+  readonly present: number;
+  readonly joined: number;
+  /** Queries delivered over queries sent in this sample; not clamped. Null when none were sent. */
+  readonly believedDelivery: number | null;
+  /** The same, of those that reached the right node. */
+  readonly correctDelivery: number | null;
+  /** Of the queries delivered in this sample; null when none were. */
+  readonly meanHops: number | null;
+  readonly latencyMs: Percentiles | null;
+  /** Messages of all kinds that were sent. */
+  readonly messages: number;
+  /** Chord: share of joined nodes whose successor is right. Kademlia: of sibling lists that are. */
+  readonly accuracy: number | null;
+}
+
+export interface Percentiles {
+  readonly p50: number;
+  readonly p90: number;
+  readonly p99: number;
+}
+
+export interface Traffic {
+  /** `find-node`, `stabilize`, … */
+  readonly type: string;
+  readonly messages: number;
+  readonly bytes: number;
+}
+
+export interface SimulationResult {
+  readonly version: string;
+  readonly scenario: Scenario;
+  /** End of the first sample with a believed delivery of 0.95 or more; null if none. */
+  readonly convergenceTimeS: number | null;
+  /** End of the sample from which on it stays there; null if none. */
+  readonly permanentConvergenceTimeS: number | null;
+  readonly samples: readonly Sample[];
+  readonly meanHops: number | null;
+  readonly latencyMs: Percentiles | null;
+  readonly traffic: readonly Traffic[];
+  /** Messages handled by a node, over all nodes that joined: mean, highest, and the Gini index. */
+  readonly load: { readonly mean: number; readonly highest: number; readonly gini: number };
+  readonly events: number;
+  /** 16 hex digits over every event: its time, node, sender, type and contents. */
+  readonly traceHash: string;
+  /** Differs from run to run. */
+  readonly run: RunBlock;
+}
+
+export interface RunBlock {
+  readonly cpuS: number;
+  readonly wallS: number;
+  readonly rssBytes: number;
+  readonly host: string;
+  readonly date: string;
+  readonly node: string;
+}

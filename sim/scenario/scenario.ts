@@ -1,0 +1,145 @@
+/**
+ * What a simulation is told: one resolved scenario, with nothing left to a default.
+ *
+ * Names and units are those of the YAML file and of `--set`; `schema.ts` checks and completes it.
+ */
+
+export type Kind = "bootstrap" | "churn" | "mdht" | "load" | "records";
+export type ProtocolName = "chord" | "kademlia";
+
+export interface Scenario {
+  readonly kind: Kind;
+  readonly protocol: ProtocolName;
+  /** How many nodes arrive in all. */
+  readonly nodes: number;
+  /** Nodes that arrive a second, on average. */
+  readonly rate: number;
+  /** Simulated seconds. Default: nodes / rate, and 15 s (Kademlia) or 20 s (Chord). */
+  readonly durationS: number;
+  readonly seed: number;
+  /** 1 or 2; the results are the same. */
+  readonly threads: number;
+  /** Length of a sample, in seconds. Default 5, as in thesis §2.4. */
+  readonly sampleS: number;
+  readonly delay: DelayScenario;
+  readonly server: ServerScenario;
+  readonly churn: ChurnScenario;
+  readonly workload: WorkloadScenario;
+  readonly chord: ChordScenario;
+  readonly kademlia: KademliaScenario;
+}
+
+/** How long a message is under way. */
+export interface DelayScenario {
+  readonly model: "jittered" | "coordinates" | "matrix";
+  /** One way, in milliseconds, without jitter; of `coordinates`, between the farthest two. */
+  readonly baseMs: number;
+  /** Standard deviation of the normal jitter as a share of the base; only added, never taken off. */
+  readonly jitter: number;
+  /** One jitter for each ordered pair of nodes, instead of one for each message. */
+  readonly isStable: boolean;
+  /** Share by which the two ways between a pair may differ from their mean; 0 to 1. */
+  readonly asymmetry: number;
+  /** Share of messages that are lost; 0 to 1. */
+  readonly loss: number;
+  /** Of `matrix`: rows of one-way milliseconds, as CSV; nodes take rows in turn. */
+  readonly matrixFile: string | null;
+  /** From then on every delay is so many times as long. In order of time. */
+  readonly changes: readonly { readonly atS: number; readonly factor: number }[];
+  /** Between the times, the first `share` of the nodes and the others do not hear each other. */
+  readonly partitions: readonly {
+    readonly fromS: number;
+    readonly toS: number;
+    readonly share: number;
+  }[];
+}
+
+/** The bootstrap server: a node that gives newcomers a contact. */
+export interface ServerScenario {
+  /** How many there are; a newcomer asks one by chance. */
+  readonly count: number;
+  /** Requests a second that one serves; `null`: any number. */
+  readonly capacity: number | null;
+  /** Requests that wait at one; what comes beyond is dropped. */
+  readonly queueMax: number;
+  /** It is dead between these; `null`: never. */
+  readonly downFromS: number | null;
+  readonly downToS: number | null;
+  /** A newcomer that got no answer asks again after so long. */
+  readonly retryMs: number;
+}
+
+/** How nodes go and come. */
+export interface ChurnScenario {
+  readonly model: "none" | "exponential" | "weibull" | "pareto" | "trace";
+  /** Mean time that a node is there. */
+  readonly sessionS: number;
+  /** Mean time that it is away. */
+  readonly absenceS: number;
+  /** Shape of Weibull and of the shifted Pareto. */
+  readonly shape: number;
+  /** No node leaves before this. */
+  readonly startS: number;
+  /** Of `trace`: lines `seconds,node,up|down`. */
+  readonly traceFile: string | null;
+  /** So many more nodes at this time, at this rate; part of `nodes`. */
+  readonly flashCrowd: {
+    readonly atS: number;
+    readonly nodes: number;
+    readonly rate: number;
+  } | null;
+  /** A share of the nodes crashes at once and for good. */
+  readonly massFailure: { readonly atS: number; readonly share: number } | null;
+  /** A share reboots at once; each is back within `spreadS`. */
+  readonly reboot: {
+    readonly atS: number;
+    readonly share: number;
+    readonly spreadS: number;
+  } | null;
+}
+
+/** What nodes do besides keeping the overlay. */
+export interface WorkloadScenario {
+  /** Mean time between a node's queries; 0: none. */
+  readonly queryIntervalS: number;
+  /** Standard deviation of it, as a share. */
+  readonly queryDeviation: number;
+  /** `random`: a key by chance, as in thesis §2.3; `node`: the id of a node that has joined. */
+  readonly target: "random" | "node";
+}
+
+export interface ChordScenario {
+  /** Thesis §2.3.2: the owner tells the joiner's predecessor at once. */
+  readonly isAggressive: boolean;
+  readonly routing: "iterative" | "recursive";
+  readonly successors: number;
+  /** From and to: each time is drawn anew between them; equal ones are constant. */
+  readonly stabilizeMs: readonly [number, number];
+  readonly fixFingersMs: readonly [number, number];
+  /** A JOIN without an answer is sent again after so long. */
+  readonly joinDelayMs: number;
+  /** Failed JOINs after which another contact is fetched. */
+  readonly joinRetries: number;
+}
+
+export interface KademliaScenario {
+  /** Contacts in a bucket. */
+  readonly k: number;
+  /** Requests of one lookup under way at once. */
+  readonly alpha: number;
+  /** Bits a digit. */
+  readonly b: number;
+  /** Nodes that are responsible for a key. */
+  readonly siblings: number;
+  /** Nodes kept beside the buckets as neighbours: this many times `siblings`. */
+  readonly siblingFactor: number;
+  /** Contacts kept for when one in the bucket fails; 0: none. */
+  readonly replacements: number;
+  /** A joining node's lookups go on until all of the closest have answered. */
+  readonly isExhaustive: boolean;
+  /** Lookups of one key that share no node; the most frequent answer counts. */
+  readonly disjointPaths: number;
+  /** Contacts that one answer names. */
+  readonly redundantNodes: number;
+  readonly refreshMs: number;
+}
