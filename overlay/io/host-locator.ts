@@ -32,7 +32,9 @@ export interface LocatorParts {
   readonly log: Logger;
   overlayId(): Uint8Array | undefined;
   revoked(): Revoked;
-  directory(): Directory | undefined;
+  directory(): Pick<Directory, "get" | "put"> | undefined;
+  /** Of this host; `undefined` while it is in none. */
+  subnetId(): string | undefined;
   /** Hosts of this subnet. */
   siblings(): readonly SetHost[];
   /** Hosts of other subnets whose host set is known. */
@@ -53,22 +55,36 @@ export class HostLocator {
     const sibling = siblings().find(({ id }) => id === hostId);
     if (sibling !== undefined) return { addresses: sibling.hostAddresses, relays: [] };
     const known = others().find(({ id }) => id === hostId);
-    if (known !== undefined && (known.reach !== "unreachable" || known.relays.length > 0))
+    if (known !== undefined && (known.reach === "reachable" || known.relays.length > 0))
       return this.#placeOf(known);
+    // A set that was heard before its hosts knew that nobody can dial them says nothing of their relays.
     const published = await this.#published(hostId);
-    return published === undefined ? { addresses: [], relays: [] } : this.#placeOf(published);
+    const told = [known, published].filter((host) => host !== undefined);
+    const places = told.map((host) => this.#placeOf(host));
+    return {
+      addresses: [...new Set(places.flatMap(({ addresses }) => addresses))],
+      relays: places.flatMap(({ relays }) => relays),
+    };
   }
 
-  /** Keeps this host's statement where any host of the overlay finds it. */
-  async publish(host: Uint8Array, statement: Signed): Promise<void> {
+  /**
+   * Keeps this host's statement where any host of the overlay finds it.
+   *
+   * @returns whether another subnet holds it: this one's hosts are found by nobody who needs it
+   */
+  async publish(host: Uint8Array, statement: Signed): Promise<boolean> {
+    const { directory, log, subnetId } = this.#parts;
     const value = SignedCodec.encode(statement);
     const options = { ttlMs: PLACE_TTL_MS, slot: SLOT };
-    await this.#parts
-      .directory()
-      ?.put(keyOf(host), value, options)
-      .catch((error: unknown) => {
-        this.#parts.log.debug("place not published", { reason: errorMessage(error) });
-      });
+    try {
+      const { storedOn = [] } = (await directory()?.put(keyOf(host), value, options)) ?? {};
+      const isFound = storedOn.some((subnet) => subnet !== subnetId());
+      if (!isFound) log.debug("place not published", { reason: "no other subnet holds it" });
+      return isFound;
+    } catch (error) {
+      log.debug("place not published", { reason: errorMessage(error) });
+      return false;
+    }
   }
 
   #placeOf(host: SetHost): HostPlace {

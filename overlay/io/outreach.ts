@@ -20,6 +20,9 @@ import { tryStaggered } from "./staggered.ts";
 
 const CONTACTS_ELSEWHERE_MAX = 8;
 const TICK_MS = 1_000;
+/** Between two tries to publish this host's place: the first time, and at most. */
+const PLACE_RETRY_MS = 2_000;
+const PLACE_RETRY_MAX_MS = 60_000;
 const STAGGER_MS = 300;
 const REVERSE_DIAL_TIMEOUT_MS = 1_000;
 /** A host is dialled back at its wish for so often at most. */
@@ -33,6 +36,9 @@ export class Outreach {
   readonly #host: OverlayHost;
   readonly #timers: NodeJS.Timeout[] = [];
   readonly #reversed = new Map<string, number>();
+  #placeRetryMs = PLACE_RETRY_MS;
+  #placeDueMs = Infinity;
+  #isPublishing = false;
 
   /** To be made once the host's node and pool are there. */
   constructor(host: OverlayHost) {
@@ -48,7 +54,7 @@ export class Outreach {
       isOnLink: (address) => isAddressOnLink(address, host.link.current()),
       onChange: () => {
         host.session?.restate();
-        this.#publishPlace();
+        this.#moved();
       },
     });
     this.locator = new HostLocator({
@@ -57,15 +63,13 @@ export class Outreach {
       overlayId: () => host.members.overlay?.id,
       revoked: () => host.members.revoked,
       directory: () => host.session?.directory,
+      subnetId: () => host.session?.subnetId,
       siblings: () => host.session?.hosts ?? [],
       others: () => host.session?.book.all().flatMap((set) => set.hosts) ?? [],
       isOnLink: (address) => isAddressOnLink(address, host.link.current()),
     });
     this.mapper = this.#createMapper();
-    this.#timers.push(
-      setInterval(() => void this.#tick(), TICK_MS),
-      setInterval(() => this.#publishPlace(), PLACE_TTL_MS / 3),
-    );
+    this.#timers.push(setInterval(() => void this.#tick(), TICK_MS));
   }
 
   stop(): void {
@@ -164,6 +168,7 @@ export class Outreach {
 
   async #tick(): Promise<void> {
     this.mapper.tick();
+    void this.#publishPlace();
     try {
       await this.relays.tick();
     } catch (error) {
@@ -171,9 +176,24 @@ export class Outreach {
     }
   }
 
-  #publishPlace(): void {
-    const { session, hostKey } = this.#host;
-    if (session !== undefined && this.relays.list().length > 0)
-      void this.locator.publish(hostKey.publicKey, session.statement);
+  #moved(): void {
+    this.#placeRetryMs = PLACE_RETRY_MS;
+    this.#placeDueMs = -Infinity;
+    void this.#publishPlace();
+  }
+
+  /** Says where this host is reached, until another subnet holds it; and again well before it expires. */
+  async #publishPlace(): Promise<void> {
+    const { session, hostKey, parts } = this.#host;
+    const nowMs = parts.clock.monotonicMs();
+    if (this.#isPublishing || nowMs < this.#placeDueMs) return;
+    if (session === undefined || this.relays.list().length === 0) return;
+    this.#isPublishing = true;
+    this.#placeDueMs = nowMs + PLACE_TTL_MS / 3;
+    const isFound = await this.locator.publish(hostKey.publicKey, session.statement);
+    this.#isPublishing = false;
+    if (isFound) return;
+    this.#placeDueMs = Math.min(this.#placeDueMs, nowMs + this.#placeRetryMs);
+    this.#placeRetryMs = Math.min(this.#placeRetryMs * 2, PLACE_RETRY_MAX_MS);
   }
 }
