@@ -1,0 +1,119 @@
+/** How long messages are under way. */
+import type { DelayScenario } from "../scenario/scenario.ts";
+import { draw, streamKey, STREAM, unit } from "./dice.ts";
+import { halfNormalQuantiles, quantileAt, type Quantiles } from "./quantiles.ts";
+
+export const NS_PER_MS = 1_000_000;
+export const NS_PER_S = 1_000_000_000;
+/** A message that does not arrive. */
+export const LOST = -1;
+
+/**
+ * The network between the nodes: the thesis' 50 ms and truncated normal jitter (§2.3), and what
+ * makes a network less kind.
+ */
+export class Network {
+  /** No message is faster: so far ahead threads may run without hearing of each other. */
+  readonly leastNs: number;
+  readonly #scenario: DelayScenario;
+  readonly #nodes: number;
+  readonly #quantiles: Quantiles = halfNormalQuantiles();
+  readonly #delayKey: number;
+  readonly #lossKey: number;
+  readonly #placeKey: number;
+  readonly #baseNs: number;
+  readonly #deviationNs: number;
+  readonly #isPlain: boolean;
+  readonly #matrix: readonly Float64Array[];
+
+  /** @param matrix rows of one-way milliseconds, for the model `matrix` */
+  constructor(
+    scenario: DelayScenario,
+    seed: number,
+    nodes: number,
+    matrix: readonly Float64Array[] = [],
+  ) {
+    this.#scenario = scenario;
+    this.#nodes = nodes;
+    this.#matrix = matrix;
+    this.#delayKey = streamKey(seed, STREAM.delay);
+    this.#lossKey = streamKey(seed, STREAM.loss);
+    this.#placeKey = streamKey(seed, STREAM.place);
+    this.#baseNs = Math.round(scenario.baseMs * NS_PER_MS);
+    this.#deviationNs = this.#baseNs * scenario.jitter;
+    const { isStable, asymmetry, loss, changes, partitions, model } = scenario;
+    const isSame = !isStable && asymmetry === 0 && loss === 0;
+    this.#isPlain =
+      model === "jittered" && isSame && changes.length === 0 && partitions.length === 0;
+    this.leastNs = this.#least();
+  }
+
+  /** Nanoseconds, or LOST. @param sequence the sender's count of its messages */
+  delayNs(from: number, to: number, sequence: number, nowNs: number): number {
+    if (this.#isPlain) return this.#baseNs + this.#jitterNs(from, sequence);
+    return this.#unkindNs(from, to, sequence, nowNs);
+  }
+
+  #unkindNs(from: number, to: number, sequence: number, nowNs: number): number {
+    const { isStable, asymmetry, loss } = this.#scenario;
+    if (loss > 0 && unit(this.#lossKey, from, sequence) < loss) return LOST;
+    if (this.#isParted(from, to, nowNs)) return LOST;
+    const base = this.#baseBetween(from, to);
+    const share = base / this.#baseNs;
+    let delay =
+      base + share * (isStable ? this.#jitterNs(from, ~to) : this.#jitterNs(from, sequence));
+    if (asymmetry > 0) {
+      const tilt = (draw(this.#placeKey, Math.min(from, to), Math.max(from, to)) & 1) === 0;
+      delay *= tilt === from < to ? 1 + asymmetry : 1 - asymmetry;
+    }
+    return Math.max(this.leastNs, Math.floor(delay * this.#factorAt(nowNs)));
+  }
+
+  #jitterNs(from: number, counter: number): number {
+    return Math.floor(
+      this.#deviationNs * quantileAt(this.#quantiles, unit(this.#delayKey, from, counter)),
+    );
+  }
+
+  /** Without jitter. Coordinates: on a square of which the diagonal is the base; a tenth is for the last mile. */
+  #baseBetween(from: number, to: number): number {
+    const { model } = this.#scenario;
+    if (model === "jittered") return this.#baseNs;
+    if (model === "matrix") {
+      const row = this.#matrix[from % this.#matrix.length]!;
+      return row[to % row.length]! * NS_PER_MS;
+    }
+    const x = unit(this.#placeKey, from, 0) - unit(this.#placeKey, to, 0);
+    const y = unit(this.#placeKey, from, 1) - unit(this.#placeKey, to, 1);
+    return this.#baseNs * (LAST_MILE + (1 - LAST_MILE) * Math.sqrt((x * x + y * y) / 2));
+  }
+
+  #isParted(from: number, to: number, nowNs: number): boolean {
+    for (const { fromS, toS, share } of this.#scenario.partitions) {
+      if (nowNs < fromS * NS_PER_S || nowNs >= toS * NS_PER_S) continue;
+      const border = Math.floor(share * this.#nodes);
+      if (from < border !== to < border) return true;
+    }
+    return false;
+  }
+
+  #factorAt(nowNs: number): number {
+    let factor = 1;
+    for (const change of this.#scenario.changes)
+      if (nowNs >= change.atS * NS_PER_S) ({ factor } = change);
+    return factor;
+  }
+
+  #least(): number {
+    const { model, asymmetry, changes } = this.#scenario;
+    const share = model === "coordinates" ? LAST_MILE : 1;
+    const base =
+      model === "matrix"
+        ? Math.min(...this.#matrix.flatMap((row) => [...row])) * NS_PER_MS
+        : this.#baseNs * share;
+    const factor = Math.min(1, ...changes.map((change) => change.factor));
+    return Math.max(1, Math.floor(base * (1 - asymmetry) * factor));
+  }
+}
+
+const LAST_MILE = 0.1;

@@ -1,0 +1,146 @@
+/** The coming and going of nodes, and how they get their first contact. */
+import type { Scenario } from "../scenario/scenario.ts";
+import { BootstrapServer, FOUND_IT, NOBODY } from "./bootstrap-servers.ts";
+import { NS_PER_MS } from "./delay.ts";
+import { below, STREAM, streamKey, unit } from "./dice.ts";
+import { NONE } from "./event-slab.ts";
+import { ABSENT, JOINED, type NodeStates, PRESENT } from "./node-states.ts";
+import { TIMER, type Outbox, type Protocol } from "./protocol.ts";
+import type { ScriptStep } from "./script.ts";
+import { Sessions } from "./sessions.ts";
+
+/** Message types of the engine's own. */
+export const TYPE = { ask: 1, contact: 2, register: 3, deliver: 4 } as const;
+/** Timers of the engine's own. */
+export const TICK = {
+  ask: TIMER + 1,
+  query: TIMER + 2,
+  leave: TIMER + 3,
+  comeBack: TIMER + 4,
+} as const;
+
+/** What the population needs of its partition. */
+export interface Desk extends Pick<Outbox, "nowNs" | "send" | "after"> {
+  /** Of a server to a node: a contact, or what there is instead. */
+  reply(server: number, to: number, contact: number, attempt: number, tookNs: number): void;
+  /** A node is up. */
+  begin(node: number): void;
+  /** Nodes that joined, and as `~node` those that went. */
+  readonly changes: number[];
+}
+
+export interface PopulationParts {
+  readonly scenario: Scenario;
+  /** Of the partition: its number, and by how many bits a handle is more than its row. */
+  readonly index: number;
+  readonly shift: number;
+  /** Nodes of all partitions; the servers' handles follow. */
+  readonly size: number;
+  readonly nodes: NodeStates;
+  readonly protocol: Protocol;
+  readonly desk: Desk;
+}
+
+export class Population {
+  readonly #parts: PopulationParts;
+  readonly #servers: readonly BootstrapServer[];
+  readonly #sessions: Sessions;
+  readonly #serverKey: number;
+  readonly #churnKey: number;
+
+  constructor(parts: PopulationParts) {
+    this.#parts = parts;
+    const { server, churn, seed } = parts.scenario;
+    this.#serverKey = streamKey(seed, STREAM.server);
+    this.#churnKey = streamKey(seed, STREAM.churn);
+    this.#sessions = new Sessions(churn, seed);
+    this.#servers = Array.from({ length: server.count }, (_, index) => {
+      return new BootstrapServer(server, index, parts.size + index, this.#serverKey);
+    });
+  }
+
+  /** A message to a bootstrap server. */
+  serve(server: number, from: number, type: number, attempt: number): void {
+    const { desk, size } = this.#parts;
+    const one = this.#servers[server - size]!;
+    if (type === TYPE.register) return one.register(from, desk.nowNs);
+    const answer = one.ask(from, desk.nowNs);
+    if (answer !== undefined) desk.reply(server, from, answer.contact, attempt, answer.tookNs);
+  }
+
+  askServer(node: number): void {
+    const { desk, nodes, scenario, size } = this.#parts;
+    const row = this.#rowOf(node);
+    const attempt = ++nodes.asked[row]!;
+    const { count, retryMs } = scenario.server;
+    const server = size + below(count, this.#serverKey, node, attempt);
+    desk.send(node, server, TYPE.ask, attempt, 0, 0, NONE);
+    desk.after(node, retryMs * NS_PER_MS, TICK.ask, attempt);
+  }
+
+  onContact(node: number, contact: number, attempt: number): void {
+    const { nodes, protocol } = this.#parts;
+    const row = this.#rowOf(node);
+    if (nodes.asked[row] !== attempt || nodes.states[row] === JOINED) return;
+    if (contact === NOBODY) return; // the timer asks again
+    if (contact === node) return this.askServer(node); // of before it went
+    nodes.asked[row]!++; // answered: the timer has nothing to do
+    protocol.start(node, contact === FOUND_IT ? NONE : contact);
+  }
+
+  onTimer(node: number, type: number, attempt: number): void {
+    if (type === TICK.leave) this.#leave(node, true);
+    else if (type === TICK.comeBack) this.arrive(node);
+    else if (type === TICK.ask && this.#parts.nodes.asked[this.#rowOf(node)] === attempt)
+      this.askServer(node);
+  }
+
+  arrive(node: number): void {
+    const { nodes, desk } = this.#parts;
+    const row = this.#rowOf(node);
+    if (nodes.states[row] !== ABSENT) return;
+    nodes.states[row] = PRESENT;
+    const epoch = ++nodes.epochs[row]!;
+    desk.begin(node);
+    this.askServer(node);
+    const leaveNs = this.#sessions.leavesAtNs(node, epoch, desk.nowNs);
+    if (leaveNs < Infinity) desk.after(node, leaveNs - desk.nowNs, TICK.leave, 0);
+  }
+
+  follow(step: ScriptStep): void {
+    if ("share" in step) return this.#failShare(step);
+    const { index, shift } = this.#parts;
+    if ((step.node & ((1 << shift) - 1)) !== index) return;
+    if (step.type === "up") this.arrive(step.node);
+    else this.#leave(step.node, false);
+  }
+
+  /** @param comesBack after its absence, as its sessions have it */
+  #leave(node: number, comesBack: boolean): void {
+    const { nodes, desk, protocol } = this.#parts;
+    const row = this.#rowOf(node);
+    if (nodes.states[row] === ABSENT) return;
+    if (nodes.states[row] === JOINED) desk.changes.push(~node);
+    protocol.stop(node);
+    nodes.states[row] = ABSENT;
+    nodes.asked[row]!++;
+    if (!comesBack) return;
+    desk.after(node, this.#sessions.absenceNs(node, nodes.epochs[row]!), TICK.comeBack, 0);
+  }
+
+  #failShare(step: Extract<ScriptStep, { readonly share: number }>): void {
+    const { index, shift, size, nodes, desk } = this.#parts;
+    for (let node = index; node < size; node += 1 << shift) {
+      if (nodes.states[this.#rowOf(node)] === ABSENT) continue;
+      if (unit(this.#churnKey, node, ~step.number) >= step.share) continue;
+      this.#leave(node, false);
+      if (step.type === "fail") continue;
+      const awayNs = Math.floor(unit(this.#churnKey, node, ~step.number - 1) * step.spreadNs);
+      desk.after(node, Math.max(1, awayNs), TICK.comeBack, 0);
+    }
+  }
+
+  #rowOf(node: number): number {
+    return node >> this.#parts.shift;
+  }
+}

@@ -1,0 +1,105 @@
+/** Sends messages: counts them, asks the network how long each takes, and queues it. */
+import { LOST, type Network } from "./delay.ts";
+import { COLUMN, type EventSlab, NONE, ROW } from "./event-slab.ts";
+import type { Lists } from "./lists.ts";
+import type { NodeStates } from "./node-states.ts";
+import { TYPE } from "./population.ts";
+import type { Probes } from "./probes.ts";
+import { CONTACT_BYTES, HEADER_BYTES, ID_BYTES, TIMER } from "./protocol.ts";
+import type { TimingWheel } from "./timing-wheel.ts";
+
+/** Contents of the engine's own messages; a query carries 100 bytes (OverSim's test application). */
+const ENGINE_BYTES = [
+  [TYPE.ask, 0],
+  [TYPE.contact, CONTACT_BYTES],
+  [TYPE.register, CONTACT_BYTES],
+  [TYPE.deliver, ID_BYTES + 100],
+] as const;
+
+/** @param words a row of the slab; its `list` is one of `lists`, or NONE */
+export type Mail = (timeNs: number, words: Int32Array, lists: Lists, list: number) => void;
+
+export interface PostParts {
+  readonly slab: EventSlab;
+  readonly wheel: TimingWheel;
+  readonly lists: Lists;
+  readonly nodes: NodeStates;
+  readonly probes: Probes;
+  readonly network: Network;
+  /** For nodes of other partitions. */
+  readonly mail: Mail | undefined;
+  /** Nodes of all partitions; the handles that follow are the servers'. */
+  readonly size: number;
+  readonly servers: number;
+  readonly index: number;
+  readonly shift: number;
+}
+
+export class Post {
+  readonly #parts: PostParts;
+  readonly #mask: number;
+  readonly #bytes = new Float64Array(TIMER).fill(HEADER_BYTES);
+  readonly #serverSent: Int32Array;
+
+  constructor(parts: PostParts) {
+    this.#parts = parts;
+    this.#mask = (1 << parts.shift) - 1;
+    this.#serverSent = new Int32Array(parts.servers);
+    this.learnBytes(new Map(ENGINE_BYTES));
+  }
+
+  /** @param typeBytes contents of messages by type, without lists and headers */
+  learnBytes(typeBytes: ReadonlyMap<number, number>): void {
+    for (const [type, bytes] of typeBytes) this.#bytes[type] = HEADER_BYTES + bytes;
+  }
+
+  /** Sends, unless the network loses it. @param extraNs how much later than now */
+  send(
+    nowNs: number,
+    from: number,
+    to: number,
+    type: number,
+    call: number,
+    serial: number,
+    a: number,
+    b: number,
+    c: number,
+    list: number,
+    extraNs: number,
+  ): void {
+    const { slab, lists, nodes, probes, network, size, index, shift } = this.#parts;
+    const length = list === NONE ? 0 : lists.words[list * lists.width]!;
+    probes.sent(type, this.#bytes[type]! + length * CONTACT_BYTES);
+    const sequence = from < size ? nodes.sent[from >> shift]!++ : this.#serverSent[from - size]!++;
+    const delayNs = network.delayNs(from, to, sequence, nowNs);
+    if (delayNs === LOST) {
+      if (list !== NONE) lists.release(list);
+      return;
+    }
+    const event = slab.take();
+    slab.times[event] = nowNs + extraNs + delayNs;
+    const { words } = slab;
+    const at = event * ROW;
+    words[at + COLUMN.to] = to;
+    words[at + COLUMN.from] = from;
+    words[at + COLUMN.sequence] = sequence;
+    words[at + COLUMN.type] = type;
+    words[at + COLUMN.call] = call;
+    words[at + COLUMN.serial] = serial;
+    words[at + COLUMN.a] = a;
+    words[at + COLUMN.b] = b;
+    words[at + COLUMN.c] = c;
+    words[at + COLUMN.list] = list;
+    if ((to & this.#mask) === index) this.#parts.wheel.push(event);
+    else this.#mail(event);
+  }
+
+  #mail(event: number): void {
+    const { slab, lists, mail } = this.#parts;
+    const { words, times } = slab;
+    const list = words[event * ROW + COLUMN.list]!;
+    mail!(times[event]!, words.subarray(event * ROW, event * ROW + ROW), lists, list);
+    if (list !== NONE) lists.release(list);
+    slab.release(event);
+  }
+}

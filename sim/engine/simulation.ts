@@ -1,0 +1,209 @@
+/**
+ * A whole run: windows as long as the least delay, between which the directory is brought up to date.
+ */
+import type { Percentiles, Sample, SimulationResult, Traffic } from "../results/result.ts";
+import type { Scenario } from "../scenario/scenario.ts";
+import { arrivalTimes } from "./arrivals.ts";
+import { Network, NS_PER_S } from "./delay.ts";
+import { draw, STREAM, streamKey } from "./dice.ts";
+import { Directory, rankNodes } from "./directory.ts";
+import { ENGINE_TYPE_NAMES, Partition } from "./partition.ts";
+import { COUNT, giniOf, Probes, TYPES } from "./probes.ts";
+import { ANSWER, type NodeIds, type Outbox, type Protocol } from "./protocol.ts";
+import { noteChanges, settleDeliveries, takeStock } from "./stock-taking.ts";
+import type { Trace } from "./trace-hash.ts";
+import { scriptOf, type TraceLine } from "./script.ts";
+
+/** A believed delivery from which on an overlay counts as there (thesis §2.4). */
+const CONVERGED = 0.95;
+
+/** A protocol that can be simulated. */
+export interface ProtocolFactory {
+  /** Nodes that one message names, at most. */
+  listMax(scenario: Scenario): number;
+  create(parts: ProtocolParts): Protocol;
+}
+
+export interface ProtocolParts {
+  readonly scenario: Scenario;
+  readonly ids: NodeIds;
+  readonly outbox: Outbox;
+  /** Of this partition; `handle >> shift` is a node's row. */
+  readonly rows: number;
+  readonly shift: number;
+}
+
+export interface SimulationParts {
+  readonly scenario: Scenario;
+  readonly protocol: ProtocolFactory;
+  /** Contents of the files that the scenario names. */
+  readonly matrix: readonly Float64Array[];
+  readonly churnTrace: readonly TraceLine[];
+  readonly trace: Trace | undefined;
+}
+
+/** What a run found, apart from what differs from machine to machine. */
+export type Outcome = Omit<SimulationResult, "version" | "run">;
+
+/** Ids of all nodes; with `shared` memory threads can read them together. */
+export function createIds(seed: number, nodes: number): NodeIds {
+  const memory = new SharedArrayBuffer(nodes * 8);
+  const high = new Int32Array(memory, 0, nodes);
+  const low = new Int32Array(memory, nodes * 4, nodes);
+  const key = streamKey(seed, STREAM.id);
+  for (let node = 0; node < nodes; node++) {
+    high[node] = draw(key, node, 0);
+    low[node] = draw(key, node, 1);
+  }
+  return { high, low };
+}
+
+export class Simulation {
+  readonly partition: Partition;
+  readonly #scenario: Scenario;
+  readonly #directory: Directory;
+  readonly #network: Network;
+  readonly #samples: number;
+
+  constructor({ scenario, protocol, matrix, churnTrace, trace }: SimulationParts) {
+    this.#scenario = scenario;
+    const { nodes, seed, delay, churn } = scenario;
+    const ids = createIds(seed, nodes);
+    this.#directory = new Directory(ids, rankNodes(ids));
+    this.#network = new Network(delay, seed, nodes, matrix);
+    this.#samples = samplesOf(scenario);
+    const isTraced = churn.model === "trace";
+    this.partition = new Partition({
+      ...{ scenario, ids, trace, network: this.#network, directory: this.#directory },
+      ...{ index: 0, count: 1, samples: this.#samples, mail: undefined },
+      arrivals: isTraced ? new Float64Array(nodes).fill(Infinity) : arrivalTimes(scenario),
+      script: scriptOf(churn, churnTrace),
+      listMax: protocol.listMax(scenario),
+      createProtocol: (outbox, rows, shift) =>
+        protocol.create({ scenario, ids, outbox, rows, shift }),
+    });
+  }
+
+  /** Runs one sample after the other; between two of them others have a turn. */
+  *run(): Generator<{ readonly simulatedS: number; readonly events: number }> {
+    const { durationS, sampleS } = this.#scenario;
+    for (let sample = 0; sample < this.#samples; sample++) {
+      const endS = Math.min(durationS, (sample + 1) * sampleS);
+      this.partition.probes.enter(sample);
+      this.#runUntil(sample * sampleS * NS_PER_S, endS * NS_PER_S);
+      takeStock(this.partition, this.#directory);
+      yield { simulatedS: endS, events: this.partition.probes.events };
+    }
+  }
+
+  outcome(): Outcome {
+    const { partition } = this;
+    return outcomeOf(this.#scenario, {
+      probes: partition.probes,
+      traceHash: partition.hash.text,
+      handled: handledOf(partition),
+      typeNames: partition.protocol.typeNames,
+    });
+  }
+
+  #runUntil(fromNs: number, endNs: number): void {
+    const { partition } = this;
+    const directory = this.#directory;
+    for (let nowNs = fromNs; nowNs < endNs;) {
+      nowNs = Math.min(endNs, nowNs + this.#network.leastNs);
+      partition.run(nowNs);
+      noteChanges(directory, partition.changes);
+      settleDeliveries(partition, directory);
+    }
+  }
+}
+
+export function samplesOf({ durationS, sampleS }: Scenario): number {
+  return Math.max(1, Math.ceil(durationS / sampleS));
+}
+
+/** Messages that each node handled, of those that ever joined. */
+export function handledOf(partition: Partition): Float64Array {
+  const { handled, epochs } = partition.nodes;
+  return Float64Array.from(handled).filter((_, row) => epochs[row]! > 0);
+}
+
+export interface Found {
+  readonly probes: Probes;
+  readonly traceHash: string;
+  readonly handled: Float64Array;
+  readonly typeNames: ReadonlyMap<number, string>;
+}
+
+export function outcomeOf(scenario: Scenario, found: Found): Outcome {
+  const { probes, traceHash, handled, typeNames } = found;
+  const samples = Array.from({ length: samplesOf(scenario) }, (_, sample) =>
+    sampleOf(scenario, probes, sample),
+  );
+  const isConverged = ({ believedDelivery }: Sample): boolean =>
+    believedDelivery !== null && believedDelivery >= CONVERGED;
+  const lastBad = samples.findLastIndex((sample) => !isConverged(sample));
+  const delivered = total(probes, samples.length, COUNT.delivered);
+  const hops = total(probes, samples.length, COUNT.hops);
+  const sum = handled.reduce((all, one) => all + one, 0);
+  return {
+    scenario,
+    convergenceTimeS: samples.find(isConverged)?.timeS ?? null,
+    permanentConvergenceTimeS: samples[lastBad + 1]?.timeS ?? null,
+    samples,
+    meanHops: delivered === 0 ? null : hops / delivered,
+    latencyMs: percentilesOf(probes, 0, samples.length),
+    traffic: trafficOf(probes, typeNames),
+    load: {
+      mean: handled.length === 0 ? 0 : sum / handled.length,
+      highest: handled.reduce((most, one) => Math.max(most, one), 0),
+      gini: giniOf(handled),
+    },
+    events: probes.events,
+    traceHash,
+  };
+}
+
+function sampleOf({ durationS, sampleS }: Scenario, probes: Probes, sample: number): Sample {
+  const count = (column: number): number => probes.at(sample, column);
+  const share = (part: number, all: number): number | null => (all === 0 ? null : part / all);
+  return {
+    timeS: Math.min(durationS, (sample + 1) * sampleS),
+    present: count(COUNT.present),
+    joined: count(COUNT.joined),
+    believedDelivery: share(count(COUNT.delivered), count(COUNT.sent)),
+    correctDelivery: share(count(COUNT.correct), count(COUNT.sent)),
+    meanHops: share(count(COUNT.hops), count(COUNT.delivered)),
+    latencyMs: percentilesOf(probes, sample, sample + 1),
+    messages: count(COUNT.messages),
+    accuracy: share(count(COUNT.accurate), count(COUNT.joined)),
+  };
+}
+
+function percentilesOf(probes: Probes, from: number, to: number): Percentiles | null {
+  const p50 = probes.latencyMs(0.5, from, to);
+  if (p50 === null) return null;
+  return { p50, p90: probes.latencyMs(0.9, from, to)!, p99: probes.latencyMs(0.99, from, to)! };
+}
+
+function total(probes: Probes, samples: number, column: number): number {
+  let sum = 0;
+  for (let sample = 0; sample < samples; sample++) sum += probes.at(sample, column);
+  return sum;
+}
+
+function trafficOf(probes: Probes, typeNames: ReadonlyMap<number, string>): readonly Traffic[] {
+  const traffic: Traffic[] = [];
+  for (let type = 0; type < TYPES; type++) {
+    const messages = probes.messages[type]!;
+    if (messages === 0) continue;
+    const name = ENGINE_TYPE_NAMES.get(type) ?? typeNames.get(type & ~ANSWER) ?? String(type);
+    const isAnswer = (type & ANSWER) !== 0;
+    traffic.push({
+      type: isAnswer ? `${name} answer` : name,
+      messages,
+      bytes: probes.bytes[type]!,
+    });
+  }
+  return traffic;
+}

@@ -1,0 +1,35 @@
+/** What the probes see when they look at nodes from outside, with the directory beside them. */
+import type { Directory } from "./directory.ts";
+import { ABSENT, JOINED } from "./node-states.ts";
+import type { Partition } from "./partition.ts";
+import { COUNT } from "./probes.ts";
+
+/** Brings the directory up to date with what happened in a window. */
+export function noteChanges(directory: Directory, changes: number[]): void {
+  for (const node of changes) directory.set(node < 0 ? ~node : node, node >= 0);
+  changes.length = 0;
+}
+
+/** Counts those deliveries of a window as correct that were, by who had joined at its end. */
+export function settleDeliveries(partition: Partition, directory: Directory): void {
+  const { deliveries, protocol, probes } = partition;
+  for (let i = 0; i < deliveries.length; i += 3) {
+    const node = deliveries[i]!;
+    if (protocol.isOwner(node, deliveries[i + 1]!, deliveries[i + 2]!, directory))
+      probes.add(COUNT.correct, 1);
+  }
+  deliveries.length = 0;
+}
+
+/** At the end of a sample: who is there, who has joined, and who knows its neighbours. */
+export function takeStock(partition: Partition, directory: Directory): void {
+  const { nodes, protocol, probes } = partition;
+  const { states } = nodes;
+  for (let row = 0; row < states.length; row++) {
+    if (states[row] === ABSENT) continue;
+    probes.add(COUNT.present, 1);
+    if (states[row] !== JOINED) continue;
+    probes.add(COUNT.joined, 1);
+    if (protocol.isAccurate(partition.handleOf(row), directory)) probes.add(COUNT.accurate, 1);
+  }
+}
