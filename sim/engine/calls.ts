@@ -88,7 +88,7 @@ export class Calls {
 
   /** Whether the request that had this serial number still waits. */
   isOpen(call: number, serial: number): boolean {
-    return this.#rows[call * WIDTH + SERIAL]! === serial;
+    return this.#rows[call * WIDTH + SERIAL] === serial;
   }
 
   close(call: number): void {

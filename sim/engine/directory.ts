@@ -75,19 +75,34 @@ export class Directory implements NeighbourOracle {
 
   /** The node that is closest to a key by XOR. -1 when nobody has joined. */
   closest(keyHigh: number, keyLow: number): number {
-    let from = 0;
-    let to = this.#nodes.length;
-    if (this.#nextJoined(0) < 0) return -1;
-    for (let bit = 0; bit < 64 && to - from > 1; bit++) {
-      const split = this.#split(from, to, bit);
-      const isHigh = bit < 32 ? (keyHigh << bit) & LEFTMOST : (keyLow << (bit - 32)) & LEFTMOST;
+    return this.#closestIn(0, this.#nodes.length, 0, keyHigh, keyLow);
+  }
+
+  closestTo(node: number): number {
+    const high = this.#ids.high[node]!;
+    const low = this.#ids.low[node]!;
+    const wasJoined = this.isJoined(node);
+    this.set(node, false);
+    const found = this.closest(high, low);
+    this.set(node, wasJoined);
+    return found;
+  }
+
+  /** In a range of ranks that agree in all bits before one. */
+  #closestIn(from: number, to: number, bit: number, keyHigh: number, keyLow: number): number {
+    let low = from;
+    let high = to;
+    if (!this.#hasIn(low, high)) return -1;
+    for (let at = bit; at < 64 && high - low > 1; at++) {
+      const split = this.#split(low, high, at);
+      const isHigh = at < 32 ? (keyHigh << at) & LEFTMOST : (keyLow << (at - 32)) & LEFTMOST;
       if (isHigh !== 0) {
-        if (this.#hasIn(split, to)) from = split;
-        else to = split;
-      } else if (this.#hasIn(from, split)) to = split;
-      else from = split;
+        if (this.#hasIn(split, high)) low = split;
+        else high = split;
+      } else if (this.#hasIn(low, split)) high = split;
+      else low = split;
     }
-    return this.#nodes[this.#nextJoined(from)]!;
+    return this.#nodes[this.#nextJoined(low)]!;
   }
 
   /** A joined node by chance; -1 when there is none. @param key of a stream of `dice.ts` */

@@ -5,7 +5,7 @@
  * with them a table could differ between two machines, and so would every trace built on it.
  */
 
-const LN2 = 0.6931471805599453;
+const { LN2 } = Math;
 /** Terms until nothing is added any more, for arguments up to ln 2 / 2. */
 const EXP_TERMS = 18;
 

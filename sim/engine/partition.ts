@@ -336,6 +336,7 @@ export class Partition implements Outbox {
     calls.close(call);
     this.nodes.handled[to >> this.#shift]!++;
     if (isOfNow) this.protocol.onAnswer(to, from, type, a, b, c, list, context);
+    else this.protocol.onTimeout(to, from, type & ~ANSWER, context, false);
   }
 
   /** A request that was not answered. */

@@ -84,7 +84,8 @@ export class Population {
     if (nodes.asked[row] !== attempt || nodes.states[row] === JOINED) return;
     if (contact === NOBODY) return; // the timer asks again
     if (contact === node) return this.askServer(node); // of before it went
-    nodes.asked[row]!++; // answered: the timer has nothing to do
+    // Answered: the timer has nothing to do.
+    nodes.asked[row]!++;
     protocol.start(node, contact === FOUND_IT ? NONE : contact);
   }
 

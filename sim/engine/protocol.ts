@@ -131,5 +131,7 @@ export interface NeighbourOracle {
   ringOwner(keyHigh: number, keyLow: number): number;
   /** The joined node that is closest to a key by XOR; NONE when there is none. */
   closest(keyHigh: number, keyLow: number): number;
+  /** The joined node that is closest to this one, itself apart; NONE when there is none. */
+  closestTo(node: number): number;
   isJoined(node: number): boolean;
 }

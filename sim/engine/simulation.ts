@@ -7,13 +7,16 @@ import { arrivalTimes } from "./arrivals.ts";
 import { Network, NS_PER_S } from "./delay.ts";
 import { draw, STREAM, streamKey } from "./dice.ts";
 import { Directory, rankNodes } from "./directory.ts";
+import { ABSENT } from "./node-states.ts";
 import { ENGINE_TYPE_NAMES, Partition } from "./partition.ts";
-import { COUNT, giniOf, Probes, TYPES } from "./probes.ts";
+import { COUNT, giniOf, type Probes, TYPES } from "./probes.ts";
 import { ANSWER, type NodeIds, type Outbox, type Protocol } from "./protocol.ts";
 import { noteChanges, settleDeliveries, takeStock } from "./stock-taking.ts";
 import type { Trace } from "./trace-hash.ts";
 import { scriptOf, type TraceLine } from "./script.ts";
 
+/** Simulated seconds after which others have a turn. */
+const TURN_S = 1;
 /** A believed delivery from which on an overlay counts as there (thesis §2.4). */
 const CONVERGED = 0.95;
 
@@ -90,9 +93,24 @@ export class Simulation {
     for (let sample = 0; sample < this.#samples; sample++) {
       const endS = Math.min(durationS, (sample + 1) * sampleS);
       this.partition.probes.enter(sample);
-      this.#runUntil(sample * sampleS * NS_PER_S, endS * NS_PER_S);
+      for (let nowS = sample * sampleS; nowS < endS;) {
+        const nextS = Math.min(endS, nowS + TURN_S);
+        this.#runUntil(nowS * NS_PER_S, nextS * NS_PER_S);
+        nowS = nextS;
+        if (nowS < endS) yield { simulatedS: nowS, events: this.partition.probes.events };
+      }
       takeStock(this.partition, this.#directory);
       yield { simulatedS: endS, events: this.partition.probes.events };
+    }
+  }
+
+  /** Of each node that is up to those that it knows. */
+  *edges(): Generator<readonly [number, number]> {
+    const { nodes, protocol } = this.partition;
+    for (let row = 0; row < nodes.states.length; row++) {
+      if (nodes.states[row] === ABSENT) continue;
+      const node = this.partition.handleOf(row);
+      for (const contact of protocol.contacts(node)) yield [node, contact];
     }
   }
 

@@ -1,0 +1,282 @@
+/**
+ * Kademlia (Maymounkov and Mazières 2002) with the sibling lists of S/Kademlia (Baumgart and Mies
+ * 2007), as OverSim has them and thesis chapter 2 measured them.
+ *
+ * A node joins by a ping to its contact and a lookup of its own id. It answers for a key when it is
+ * among the nearest that it knows of. Not here: storage, signatures and crypto puzzles.
+ */
+import type { Scenario } from "../scenario/scenario.ts";
+import { NS_PER_MS, NS_PER_S } from "../engine/delay.ts";
+import { NONE } from "../engine/event-slab.ts";
+import {
+  ANSWER,
+  CONTACT_BYTES,
+  ID_BYTES,
+  PROTOCOL_TYPE,
+  type NeighbourOracle,
+  type NodeIds,
+  type Outbox,
+  type Protocol,
+} from "../engine/protocol.ts";
+import type { ProtocolFactory, ProtocolParts } from "../engine/simulation.ts";
+import { Closest } from "./closest.ts";
+import { LookupTable } from "./lookup-table.ts";
+import { RoutingTable } from "./routing-table.ts";
+
+const PING = PROTOCOL_TYPE;
+const FIND_NODE = PROTOCOL_TYPE + 1;
+const REFRESH = PROTOCOL_TYPE + 2;
+
+/** What a lookup is for. */
+const QUERY = 0;
+const JOIN = 1;
+const FILL = 2;
+
+const LOOKUP_NS = 10 * NS_PER_S;
+const HOPS_MAX = 50;
+
+export const KADEMLIA: ProtocolFactory = {
+  listMax: ({ kademlia }) => shortlistOf(kademlia),
+  create: (parts) => new Kademlia(parts),
+};
+
+/** Contacts that an exhaustive lookup gathers: all that a node keeps as its neighbours. */
+function shortlistOf(scenario: Scenario["kademlia"]): number {
+  const { redundantNodes, siblings, siblingFactor, isExhaustive } = scenario;
+  return isExhaustive ? Math.max(redundantNodes, siblings * siblingFactor) : redundantNodes;
+}
+
+export class Kademlia implements Protocol {
+  readonly typeNames = new Map([
+    [PING, "ping"],
+    [FIND_NODE, "find-node"],
+    [REFRESH, "refresh"],
+  ]);
+  readonly typeBytes = new Map([
+    [PING, CONTACT_BYTES],
+    [PING | ANSWER, CONTACT_BYTES],
+    [FIND_NODE, CONTACT_BYTES + ID_BYTES],
+    [FIND_NODE | ANSWER, CONTACT_BYTES],
+  ]);
+  readonly #scenario: Scenario["kademlia"];
+  readonly #ids: NodeIds;
+  readonly #out: Outbox;
+  readonly #shift: number;
+  readonly #table: RoutingTable;
+  readonly #lookups: LookupTable;
+  readonly #closest: Closest;
+  readonly #isReady: Uint8Array;
+
+  constructor({ scenario, ids, outbox, rows, shift }: ProtocolParts) {
+    this.#scenario = scenario.kademlia;
+    this.#ids = ids;
+    this.#out = outbox;
+    this.#shift = shift;
+    this.#table = new RoutingTable(scenario.kademlia, ids, rows, shift);
+    const longest = shortlistOf(scenario.kademlia);
+    this.#lookups = new LookupTable(ids, longest);
+    this.#closest = new Closest(ids, longest);
+    this.#isReady = new Uint8Array(rows);
+  }
+
+  start(node: number, contact: number): void {
+    if (contact === NONE) this.#become(node);
+    else this.#out.request(node, contact, PING, 0, 0, 0, NONE, NONE);
+  }
+
+  stop(node: number): void {
+    this.#table.clear(node);
+    this.#isReady[node >> this.#shift] = 0;
+  }
+
+  onMessage(node: number, from: number, type: number, a: number, b: number, c: number): void {
+    this.#table.add(node, from, true);
+    if (type === PING) this.#out.answer(node, 0, 0, 0, NONE);
+    else this.#onFindNode(node, a, b, c);
+  }
+
+  onAnswer(
+    node: number,
+    from: number,
+    type: number,
+    a: number,
+    _b: number,
+    _c: number,
+    list: number,
+    context: number,
+  ): void {
+    this.#table.add(node, from, true);
+    if (type === (PING | ANSWER)) this.#onPong(node);
+    else this.#onNodes(node, from, a !== 0, list, context);
+  }
+
+  onTimeout(node: number, to: number, type: number, context: number, isOfNow: boolean): void {
+    if (isOfNow) this.#table.remove(node, to);
+    if (type === PING) {
+      if (isOfNow) this.#out.joinFailed(node);
+      return;
+    }
+    const lookups = this.#lookups;
+    if (isOfNow && !lookups.isDone(context)) {
+      lookups.failed(context, to);
+      this.#advance(context);
+      return;
+    }
+    lookups.forget(context);
+    if (lookups.pendingOf(context) === 0) lookups.release(context);
+  }
+
+  onTimer(node: number, type: number): void {
+    if (type !== REFRESH) return;
+    this.#refresh(node);
+    this.#out.after(node, this.#scenario.refreshMs * NS_PER_MS, REFRESH, 0);
+  }
+
+  lookup(node: number, keyHigh: number, keyLow: number, tag: number): void {
+    if (this.#table.isSibling(node, keyHigh, keyLow, 1))
+      this.#out.found(node, tag, keyHigh, keyLow, node, 0, this.#out.nowNs);
+    else this.#begin(node, keyHigh, keyLow, QUERY, tag);
+  }
+
+  isResponsible(node: number, keyHigh: number, keyLow: number): boolean {
+    const isReady = this.#isReady[node >> this.#shift] === 1;
+    return isReady && this.#table.isSibling(node, keyHigh, keyLow, this.#scenario.siblings);
+  }
+
+  isOwner(node: number, keyHigh: number, keyLow: number, directory: NeighbourOracle): boolean {
+    return directory.closest(keyHigh, keyLow) === node;
+  }
+
+  /** Whether its nearest neighbour is the nearest that there is. */
+  isAccurate(node: number, directory: NeighbourOracle): boolean {
+    const count = this.#table.siblingCount(node);
+    const nearest = directory.closestTo(node);
+    return count === 0 ? nearest === NONE : this.#table.siblingAt(node, 0) === nearest;
+  }
+
+  contacts(node: number): readonly number[] {
+    return this.#table.contactsOf(node);
+  }
+
+  #become(node: number): void {
+    this.#isReady[node >> this.#shift] = 1;
+    this.#out.joined(node);
+    this.#refresh(node);
+    this.#out.after(node, this.#scenario.refreshMs * NS_PER_MS, REFRESH, 0);
+  }
+
+  #onPong(node: number): void {
+    this.#begin(node, this.#ids.high[node]!, this.#ids.low[node]!, JOIN, 0);
+  }
+
+  #onFindNode(node: number, keyHigh: number, keyLow: number, wanted: number): void {
+    const isReady = this.#isReady[node >> this.#shift] === 1;
+    const isSibling = isReady && wanted > 0 && this.#table.isSibling(node, keyHigh, keyLow, wanted);
+    const closest = this.#closest;
+    // Who is responsible names those that are it too, and nobody else.
+    closest.begin(keyHigh, keyLow, isSibling ? wanted : this.#lookups.longest);
+    this.#table.collect(node, keyHigh, closest);
+    if (isSibling) closest.offer(node);
+    const { lists } = this.#out;
+    const list = lists.take();
+    const at = list * lists.width;
+    lists.words[at] = closest.count;
+    for (let i = 0; i < closest.count; i++) lists.words[at + 1 + i] = closest.nodes[i]!;
+    this.#out.answer(node, isSibling ? 1 : 0, 0, 0, list);
+  }
+
+  #begin(node: number, keyHigh: number, keyLow: number, purpose: number, tag: number): void {
+    const lookups = this.#lookups;
+    const lookup = lookups.begin(node, keyHigh, keyLow, purpose, tag, this.#out.nowNs);
+    const closest = this.#closest;
+    closest.begin(keyHigh, keyLow, lookups.longest);
+    this.#table.collect(node, keyHigh, closest);
+    for (let i = 0; i < closest.count; i++) lookups.offer(lookup, closest.nodes[i]!);
+    this.#advance(lookup);
+  }
+
+  #onNodes(node: number, from: number, isSibling: boolean, list: number, lookup: number): void {
+    const { lists } = this.#out;
+    const lookups = this.#lookups;
+    const isDone = lookups.isDone(lookup);
+    const distance = this.#ids.high[from]! ^ this.#ids.high[node]!;
+    this.#table.touch(node, distance, Math.floor(this.#out.nowNs / NS_PER_S));
+    const at = list * lists.width;
+    const count = lists.words[at]!;
+    for (let i = 1; i <= count; i++) {
+      const contact = lists.words[at + i]!;
+      this.#table.add(node, contact, false);
+      if (!isDone) lookups.offer(lookup, contact);
+    }
+    lookups.answered(lookup, from);
+    if (isDone) {
+      if (lookups.pendingOf(lookup) === 0) lookups.release(lookup);
+    } else if (isSibling && !this.#isExhaustive(lookup)) this.#finish(lookup, from);
+    else this.#advance(lookup);
+  }
+
+  /** Asks on until alpha are asked at once; ends when nobody is left. */
+  #advance(lookup: number): void {
+    const lookups = this.#lookups;
+    const node = lookups.nodeOf(lookup);
+    const purpose = lookups.purposeOf(lookup);
+    const isLate = this.#out.nowNs - lookups.startOf(lookup) > LOOKUP_NS;
+    const answered = lookups.answeredOf(lookup);
+    const isExhausted = this.#isExhaustive(lookup) && answered >= lookups.longest;
+    if (isLate || isExhausted || answered >= HOPS_MAX) {
+      this.#finish(lookup, isExhausted ? lookups.nearest(lookup) : NONE);
+      return;
+    }
+    const { alpha, siblings } = this.#scenario;
+    while (lookups.pendingOf(lookup) < alpha) {
+      const next = lookups.takeNext(lookup);
+      if (next === NONE) break;
+      const wanted = this.#isExhaustive(lookup) ? 0 : purpose === QUERY ? 1 : siblings;
+      const high = lookups.highOf(lookup);
+      this.#out.request(node, next, FIND_NODE, high, lookups.lowOf(lookup), wanted, NONE, lookup);
+    }
+    if (lookups.pendingOf(lookup) > 0) return;
+    const isFound = purpose !== QUERY || this.#isExhaustive(lookup);
+    this.#finish(lookup, isFound ? lookups.nearest(lookup) : NONE);
+  }
+
+  #isExhaustive(lookup: number): boolean {
+    return this.#scenario.isExhaustive && this.#lookups.purposeOf(lookup) !== QUERY;
+  }
+
+  /** @param owner who says that the key is its own; NONE when nobody does */
+  #finish(lookup: number, owner: number): void {
+    const lookups = this.#lookups;
+    const node = lookups.nodeOf(lookup);
+    const purpose = lookups.purposeOf(lookup);
+    const hops = lookups.answeredOf(lookup);
+    const high = lookups.highOf(lookup);
+    const low = lookups.lowOf(lookup);
+    const startNs = lookups.startOf(lookup);
+    const tag = lookups.tagOf(lookup);
+    const hasAnswers = hops > 0;
+    lookups.end(lookup);
+    if (lookups.pendingOf(lookup) === 0) lookups.release(lookup);
+    if (purpose === QUERY) this.#out.found(node, tag, high, low, owner, hops, startNs);
+    else if (purpose === JOIN && hasAnswers) this.#become(node);
+    else if (purpose === JOIN) this.#out.joinFailed(node);
+  }
+
+  /** Looks for nodes of each bucket, up to the nearest neighbour's, that no lookup went through lately. */
+  #refresh(node: number): void {
+    const { siblings } = this.#scenario;
+    const nearest = this.#table.nearestBucket(node);
+    const nowS = Math.floor(this.#out.nowNs / NS_PER_S);
+    for (let bucket = 0; bucket <= nearest; bucket++) {
+      if (this.#table.usedS(node, bucket) > nowS - this.#scenario.refreshMs / 1000) continue;
+      const distance = this.#table.distanceIn(bucket);
+      this.#table.touch(node, distance, nowS);
+      const high = this.#ids.high[node]! ^ distance;
+      const low = this.#ids.low[node]!;
+      // Among the nearest that it knows of already: a lookup ends where it begins.
+      const isKnown =
+        !this.#scenario.isExhaustive && this.#table.isSibling(node, high, low, siblings);
+      if (!isKnown) this.#begin(node, high, low, FILL, 0);
+    }
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * Lookups under way, of many nodes: for each the nearest contacts heard of, and whom it has asked.
+ */
+import { NONE } from "../engine/event-slab.ts";
+import type { NodeIds } from "../engine/protocol.ts";
+
+/** Words of a lookup before its shortlist. */
+const NODE = 0;
+const HIGH = 1;
+const LOW = 2;
+const PURPOSE = 3;
+const TAG = 4;
+const COUNT = 5;
+const PENDING = 6;
+const ANSWERED = 7;
+const DONE = 8;
+const HEAD = 9;
+/** Words of an entry of the shortlist: a contact, its distance's upper half (flipped), its state. */
+const ENTRY = 3;
+
+const HEARD = 0;
+const ASKED = 1;
+const SPOKE = 2;
+const FAILED = 3;
+
+const FLIP = 0x80000000 | 0;
+
+export class LookupTable {
+  /** Length of a shortlist. */
+  readonly longest: number;
+  readonly #ids: NodeIds;
+  readonly #width: number;
+  #words: Int32Array;
+  #starts = new Float64Array(256);
+  #free = NONE;
+  #made = 0;
+
+  constructor(ids: NodeIds, longest: number) {
+    this.#ids = ids;
+    this.longest = longest;
+    this.#width = HEAD + ENTRY * longest;
+    this.#words = new Int32Array(this.#width * 256);
+  }
+
+  begin(
+    node: number,
+    keyHigh: number,
+    keyLow: number,
+    purpose: number,
+    tag: number,
+    nowNs: number,
+  ): number {
+    let lookup = this.#free;
+    if (lookup === NONE) {
+      lookup = this.#made++;
+      if (this.#made > this.#starts.length) this.#grow();
+    } else this.#free = this.#words[lookup * this.#width]!;
+    const words = this.#words;
+    const at = lookup * this.#width;
+    words[at + NODE] = node;
+    words[at + HIGH] = keyHigh;
+    words[at + LOW] = keyLow;
+    words[at + PURPOSE] = purpose;
+    words[at + TAG] = tag;
+    words[at + COUNT] = 0;
+    words[at + PENDING] = 0;
+    words[at + ANSWERED] = 0;
+    words[at + DONE] = 0;
+    this.#starts[lookup] = nowNs;
+    return lookup;
+  }
+
+  release(lookup: number): void {
+    this.#words[lookup * this.#width] = this.#free;
+    this.#free = lookup;
+  }
+
+  nodeOf(lookup: number): number {
+    return this.#words[lookup * this.#width + NODE]!;
+  }
+
+  highOf(lookup: number): number {
+    return this.#words[lookup * this.#width + HIGH]!;
+  }
+
+  lowOf(lookup: number): number {
+    return this.#words[lookup * this.#width + LOW]!;
+  }
+
+  purposeOf(lookup: number): number {
+    return this.#words[lookup * this.#width + PURPOSE]!;
+  }
+
+  tagOf(lookup: number): number {
+    return this.#words[lookup * this.#width + TAG]!;
+  }
+
+  startOf(lookup: number): number {
+    return this.#starts[lookup]!;
+  }
+
+  /** Requests of it that are neither answered nor given up. */
+  pendingOf(lookup: number): number {
+    return this.#words[lookup * this.#width + PENDING]!;
+  }
+
+  /** Nodes that answered. */
+  answeredOf(lookup: number): number {
+    return this.#words[lookup * this.#width + ANSWERED]!;
+  }
+
+  isDone(lookup: number): boolean {
+    return this.#words[lookup * this.#width + DONE] !== 0;
+  }
+
+  end(lookup: number): void {
+    this.#words[lookup * this.#width + DONE] = 1;
+  }
+
+  /** Takes a contact into the shortlist, if it is near enough and new. */
+  offer(lookup: number, contact: number): void {
+    const words = this.#words;
+    const base = lookup * this.#width;
+    if (contact === words[base + NODE]) return;
+    const { high, low } = this.#ids;
+    const distance = high[contact]! ^ words[base + HIGH]! ^ FLIP;
+    const count = words[base + COUNT]!;
+    const first = base + HEAD;
+    let at = first + ENTRY * count;
+    for (; at > first; at -= ENTRY) {
+      const before = words[at - 2]!;
+      if (before < distance) break;
+      if (before > distance) continue;
+      const other = words[at - 3]!;
+      if (other === contact) return;
+      const keyLow = words[base + LOW]!;
+      if ((low[other]! ^ keyLow) >>> 0 < (low[contact]! ^ keyLow) >>> 0) break;
+    }
+    const isFull = count === this.longest;
+    if (isFull && at === first + ENTRY * count) return;
+    const end = first + ENTRY * (isFull ? count - 1 : count);
+    for (let to = end; to > at; to -= ENTRY) {
+      words[to] = words[to - 3]!;
+      words[to + 1] = words[to - 2]!;
+      words[to + 2] = words[to - 1]!;
+    }
+    words[at] = contact;
+    words[at + 1] = distance;
+    words[at + 2] = HEARD;
+    if (!isFull) words[base + COUNT] = count + 1;
+  }
+
+  /** The nearest contact that was not asked, which counts as asked now; NONE when there is none. */
+  takeNext(lookup: number): number {
+    const words = this.#words;
+    const base = lookup * this.#width;
+    const end = base + HEAD + ENTRY * words[base + COUNT]!;
+    for (let at = base + HEAD; at < end; at += ENTRY) {
+      if (words[at + 2] !== HEARD) continue;
+      words[at + 2] = ASKED;
+      words[base + PENDING]!++;
+      return words[at]!;
+    }
+    return NONE;
+  }
+
+  answered(lookup: number, contact: number): void {
+    this.#words[lookup * this.#width + ANSWERED]!++;
+    this.#settle(lookup, contact, SPOKE);
+  }
+
+  failed(lookup: number, contact: number): void {
+    this.#settle(lookup, contact, FAILED);
+  }
+
+  /** One request less, of a lookup that nobody wants any more. */
+  forget(lookup: number): void {
+    this.#words[lookup * this.#width + PENDING]!--;
+  }
+
+  /** The nearest contact that answered; NONE when none did. */
+  nearest(lookup: number): number {
+    const words = this.#words;
+    const base = lookup * this.#width;
+    const end = base + HEAD + ENTRY * words[base + COUNT]!;
+    for (let at = base + HEAD; at < end; at += ENTRY)
+      if (words[at + 2] === SPOKE) return words[at]!;
+    return NONE;
+  }
+
+  #settle(lookup: number, contact: number, state: number): void {
+    const words = this.#words;
+    const base = lookup * this.#width;
+    words[base + PENDING]!--;
+    const end = base + HEAD + ENTRY * words[base + COUNT]!;
+    for (let at = base + HEAD; at < end; at += ENTRY)
+      if (words[at] === contact) {
+        words[at + 2] = state;
+        return;
+      }
+  }
+
+  #grow(): void {
+    const lookups = this.#starts.length + Math.max(256, this.#starts.length >> 1);
+    const words = new Int32Array(lookups * this.#width);
+    words.set(this.#words);
+    this.#words = words;
+    const starts = new Float64Array(lookups);
+    starts.set(this.#starts);
+    this.#starts = starts;
+  }
+}
