@@ -26,6 +26,15 @@ export class Lists {
     return row;
   }
 
+  /** A list that stands in other words. @param from where its length is */
+  copy(words: Int32Array, from: number): number {
+    const row = this.take();
+    const to = row * this.width;
+    const length = words[from]!;
+    for (let i = 0; i <= length; i++) this.words[to + i] = words[from + i]!;
+    return row;
+  }
+
   release(row: number): void {
     this.words[row * this.width] = this.#free;
     this.#free = row;

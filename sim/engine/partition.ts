@@ -147,17 +147,14 @@ export class Partition implements Outbox {
     }
   }
 
-  /** Takes what came from another partition. @param list the words of its list; empty for none */
-  accept(timeNs: number, row: Int32Array, list: Int32Array): void {
+  /** Takes a message of another partition: its row, and behind it its list with its length in front. */
+  accept(timeNs: number, words: Int32Array, at: number): void {
     const event = this.#slab.take();
     this.#slab.times[event] = timeNs;
-    this.#slab.words.set(row, event * ROW);
-    let own = NONE;
-    if (list.length > 0) {
-      own = this.lists.take();
-      this.lists.words.set(list, own * this.lists.width);
-    }
-    this.#slab.words[event * ROW + COLUMN.list] = own;
+    const own = this.#slab.words;
+    for (let i = 0; i < ROW; i++) own[event * ROW + i] = words[at + i]!;
+    const hasList = words[at + COLUMN.list] !== NONE;
+    own[event * ROW + COLUMN.list] = hasList ? this.lists.copy(words, at + ROW) : NONE;
     this.#wheel.push(event);
   }
 
@@ -228,7 +225,6 @@ export class Partition implements Outbox {
     this.#population.askServer(node);
   }
 
-  /** As a server, which took a while. */
   reply(server: number, to: number, contact: number, attempt: number, tookNs: number): void {
     this.#post.send(
       this.nowNs,
@@ -245,7 +241,6 @@ export class Partition implements Outbox {
     );
   }
 
-  /** A node comes up. */
   begin(node: number): void {
     this.probes.events++;
     this.hash.add(this.nowNs, node, node, 0, 0, 0, 0, 0);

@@ -85,7 +85,7 @@ export class Population {
     if (contact === NOBODY) return; // the timer asks again
     if (contact === node) return this.askServer(node); // of before it went
     // Answered: the timer has nothing to do.
-    nodes.asked[row]!++;
+    nodes.asked[row] = attempt + 1;
     protocol.start(node, contact === FOUND_IT ? NONE : contact);
   }
 

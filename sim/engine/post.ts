@@ -16,8 +16,8 @@ const ENGINE_BYTES = [
   [TYPE.deliver, ID_BYTES + 100],
 ] as const;
 
-/** @param words a row of the slab; its `list` is one of `lists`, or NONE */
-export type Mail = (timeNs: number, words: Int32Array, lists: Lists, list: number) => void;
+/** @param at where the row of the message begins; its `list` is one of `lists`, or NONE */
+export type Mail = (timeNs: number, words: Int32Array, at: number, lists: Lists) => void;
 
 export interface PostParts {
   readonly slab: EventSlab;
@@ -98,7 +98,7 @@ export class Post {
     const { slab, lists, mail } = this.#parts;
     const { words, times } = slab;
     const list = words[event * ROW + COLUMN.list]!;
-    mail!(times[event]!, words.subarray(event * ROW, event * ROW + ROW), lists, list);
+    mail!(times[event]!, words, event * ROW, lists);
     if (list !== NONE) lists.release(list);
     slab.release(event);
   }

@@ -20,14 +20,17 @@ const COUNTS = 9;
 /** Types of messages: the engine's, a protocol's, and their answers. */
 export const TYPES = 64;
 
+/** What a thread counted, as it can be passed to another. */
+export type Counted = Pick<Probes, "counts" | "latencies" | "messages" | "bytes" | "events">;
+
 /** One thread's counts; those of several add up. */
 export class Probes {
   /** COUNTS numbers a sample. */
   readonly counts: Float64Array;
   /** A histogram of latencies for each sample. */
   readonly latencies: Int32Array;
-  readonly messages = new Float64Array(TYPES);
-  readonly bytes = new Float64Array(TYPES);
+  readonly messages: Float64Array = new Float64Array(TYPES);
+  readonly bytes: Float64Array = new Float64Array(TYPES);
   events = 0;
   #sample = 0;
 
@@ -62,7 +65,7 @@ export class Probes {
     this.latencies[this.#sample * CELLS + cellOf(latencyUs)]!++;
   }
 
-  merge(other: Probes): void {
+  merge(other: Counted): void {
     for (let i = 0; i < this.counts.length; i++) this.counts[i]! += other.counts[i]!;
     for (let i = 0; i < this.latencies.length; i++) this.latencies[i]! += other.latencies[i]!;
     for (let i = 0; i < TYPES; i++) {

@@ -76,8 +76,6 @@ export interface Outbox {
 }
 
 export interface Protocol {
-  /** Names of message types by their number, for statistics and traces. */
-  readonly typeNames: ReadonlyMap<number, string>;
   /** Bytes of a message's contents, without lists and `HEADER_BYTES`; by type. */
   readonly typeBytes: ReadonlyMap<number, number>;
   /** The node comes up. @param contact a node of the overlay; NONE: this is the first */

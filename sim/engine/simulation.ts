@@ -12,7 +12,8 @@ import { ENGINE_TYPE_NAMES, Partition } from "./partition.ts";
 import { COUNT, giniOf, type Probes, TYPES } from "./probes.ts";
 import { ANSWER, type NodeIds, type Outbox, type Protocol } from "./protocol.ts";
 import { noteChanges, settleDeliveries, takeStock } from "./stock-taking.ts";
-import type { Trace } from "./trace-hash.ts";
+import type { Mail } from "./post.ts";
+import type { Trace, TraceHash } from "./trace-hash.ts";
 import { scriptOf, type TraceLine } from "./script.ts";
 
 /** Simulated seconds after which others have a turn. */
@@ -22,6 +23,8 @@ const CONVERGED = 0.95;
 
 /** A protocol that can be simulated. */
 export interface ProtocolFactory {
+  /** Names of message types by their number, for statistics and traces. */
+  readonly typeNames: ReadonlyMap<number, string>;
   /** Nodes that one message names, at most. */
   listMax(scenario: Scenario): number;
   create(parts: ProtocolParts): Protocol;
@@ -61,46 +64,85 @@ export function createIds(seed: number, nodes: number): NodeIds {
   return { high, low };
 }
 
+/** What is the same for all partitions of a run. */
+export interface World {
+  readonly ids: NodeIds;
+  /** Handles in the order of ids. */
+  readonly ranked: Int32Array;
+  readonly arrivals: Float64Array;
+}
+
+/** In shared memory. */
+export function createWorld(scenario: Scenario): World {
+  const { nodes, seed, churn } = scenario;
+  const ids = createIds(seed, nodes);
+  const ranked = new Int32Array(new SharedArrayBuffer(nodes * 4));
+  ranked.set(rankNodes(ids));
+  const arrivals = new Float64Array(new SharedArrayBuffer(nodes * 8)).fill(Infinity);
+  if (churn.model !== "trace") arrivals.set(arrivalTimes(scenario));
+  return { ids, ranked, arrivals };
+}
+
+/** One partition of a run and what it needs of the others. */
+export interface PartitionPlace {
+  readonly index: number;
+  readonly count: number;
+  readonly mail: Mail | undefined;
+}
+
+const ALONE: PartitionPlace = { index: 0, count: 1, mail: undefined };
+
+/** Swaps what partitions have to say at the end of a window. */
+export interface Exchange {
+  /**
+   * Gives the others this one's changes and messages, waits for theirs and takes the messages in.
+   *
+   * @returns the changes of the others
+   */
+  swap(partition: Partition): readonly number[];
+}
+
 export class Simulation {
   readonly partition: Partition;
   readonly #scenario: Scenario;
   readonly #directory: Directory;
   readonly #network: Network;
   readonly #samples: number;
+  readonly #typeNames: ReadonlyMap<number, string>;
 
-  constructor({ scenario, protocol, matrix, churnTrace, trace }: SimulationParts) {
+  constructor(parts: SimulationParts, world = createWorld(parts.scenario), place = ALONE) {
+    const { scenario, protocol, matrix, churnTrace, trace } = parts;
     this.#scenario = scenario;
+    this.#typeNames = protocol.typeNames;
     const { nodes, seed, delay, churn } = scenario;
-    const ids = createIds(seed, nodes);
-    this.#directory = new Directory(ids, rankNodes(ids));
+    const { ids, ranked, arrivals } = world;
+    this.#directory = new Directory(ids, ranked);
     this.#network = new Network(delay, seed, nodes, matrix);
     this.#samples = samplesOf(scenario);
-    const isTraced = churn.model === "trace";
     this.partition = new Partition({
-      ...{ scenario, ids, trace, network: this.#network, directory: this.#directory },
-      ...{ index: 0, count: 1, samples: this.#samples, mail: undefined },
-      arrivals: isTraced ? new Float64Array(nodes).fill(Infinity) : arrivalTimes(scenario),
-      script: scriptOf(churn, churnTrace),
+      ...{ scenario, ids, arrivals, trace, network: this.#network, directory: this.#directory },
+      ...{ ...place, samples: this.#samples, script: scriptOf(churn, churnTrace) },
       listMax: protocol.listMax(scenario),
       createProtocol: (outbox, rows, shift) =>
         protocol.create({ scenario, ids, outbox, rows, shift }),
     });
   }
 
-  /** Runs one sample after the other; between two of them others have a turn. */
-  *run(): Generator<{ readonly simulatedS: number; readonly events: number }> {
+  /** Runs a second after the other; between two of them others have a turn. */
+  *run(exchange?: Exchange): Generator<{ readonly simulatedS: number; readonly events: number }> {
     const { durationS, sampleS } = this.#scenario;
+    const { probes } = this.partition;
     for (let sample = 0; sample < this.#samples; sample++) {
       const endS = Math.min(durationS, (sample + 1) * sampleS);
-      this.partition.probes.enter(sample);
+      probes.enter(sample);
       for (let nowS = sample * sampleS; nowS < endS;) {
         const nextS = Math.min(endS, nowS + TURN_S);
-        this.#runUntil(nowS * NS_PER_S, nextS * NS_PER_S);
+        this.#runUntil(nowS * NS_PER_S, nextS * NS_PER_S, exchange);
         nowS = nextS;
-        if (nowS < endS) yield { simulatedS: nowS, events: this.partition.probes.events };
+        if (nowS < endS) yield { simulatedS: nowS, events: probes.events };
       }
       takeStock(this.partition, this.#directory);
-      yield { simulatedS: endS, events: this.partition.probes.events };
+      yield { simulatedS: endS, events: probes.events };
     }
   }
 
@@ -114,23 +156,26 @@ export class Simulation {
     }
   }
 
-  outcome(): Outcome {
-    const { partition } = this;
-    return outcomeOf(this.#scenario, {
-      probes: partition.probes,
-      traceHash: partition.hash.text,
-      handled: handledOf(partition),
-      typeNames: partition.protocol.typeNames,
-    });
+  /** What this partition counted. */
+  found(): Found {
+    const { probes, hash } = this.partition;
+    const typeNames = this.#typeNames;
+    return { probes, hash, handled: handledOf(this.partition), typeNames };
   }
 
-  #runUntil(fromNs: number, endNs: number): void {
+  outcome(): Outcome {
+    return outcomeOf(this.#scenario, this.found());
+  }
+
+  #runUntil(fromNs: number, endNs: number, exchange: Exchange | undefined): void {
     const { partition } = this;
     const directory = this.#directory;
     for (let nowNs = fromNs; nowNs < endNs;) {
       nowNs = Math.min(endNs, nowNs + this.#network.leastNs);
       partition.run(nowNs);
+      if (exchange !== undefined) noteChanges(directory, exchange.swap(partition));
       noteChanges(directory, partition.changes);
+      partition.changes.length = 0;
       settleDeliveries(partition, directory);
     }
   }
@@ -148,13 +193,13 @@ export function handledOf(partition: Partition): Float64Array {
 
 export interface Found {
   readonly probes: Probes;
-  readonly traceHash: string;
+  readonly hash: TraceHash;
   readonly handled: Float64Array;
   readonly typeNames: ReadonlyMap<number, string>;
 }
 
 export function outcomeOf(scenario: Scenario, found: Found): Outcome {
-  const { probes, traceHash, handled, typeNames } = found;
+  const { probes, hash, handled, typeNames } = found;
   const samples = Array.from({ length: samplesOf(scenario) }, (_, sample) =>
     sampleOf(scenario, probes, sample),
   );
@@ -178,7 +223,7 @@ export function outcomeOf(scenario: Scenario, found: Found): Outcome {
       gini: giniOf(handled),
     },
     events: probes.events,
-    traceHash,
+    traceHash: hash.text,
   };
 }
 

@@ -4,10 +4,9 @@ import { ABSENT, JOINED } from "./node-states.ts";
 import type { Partition } from "./partition.ts";
 import { COUNT } from "./probes.ts";
 
-/** Brings the directory up to date with what happened in a window. */
-export function noteChanges(directory: Directory, changes: number[]): void {
+/** Brings the directory up to date. @param changes nodes that joined, and `~node` of those that went */
+export function noteChanges(directory: Directory, changes: readonly number[]): void {
   for (const node of changes) directory.set(node < 0 ? ~node : node, node >= 0);
-  changes.length = 0;
 }
 
 /** Counts those deliveries of a window as correct that were, by who had joined at its end. */

@@ -36,6 +36,10 @@ const LOOKUP_NS = 10 * NS_PER_S;
 const HOPS_MAX = 50;
 
 export const KADEMLIA: ProtocolFactory = {
+  typeNames: new Map([
+    [PING, "ping"],
+    [FIND_NODE, "find-node"],
+  ]),
   listMax: ({ kademlia }) => shortlistOf(kademlia),
   create: (parts) => new Kademlia(parts),
 };
@@ -47,11 +51,6 @@ function shortlistOf(scenario: Scenario["kademlia"]): number {
 }
 
 export class Kademlia implements Protocol {
-  readonly typeNames = new Map([
-    [PING, "ping"],
-    [FIND_NODE, "find-node"],
-    [REFRESH, "refresh"],
-  ]);
   readonly typeBytes = new Map([
     [PING, CONTACT_BYTES],
     [PING | ANSWER, CONTACT_BYTES],

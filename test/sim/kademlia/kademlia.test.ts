@@ -49,7 +49,13 @@ describe("Kademlia in the simulator", () => {
   });
 
   it("goes on while nodes come and go, and forgets those that are gone", () => {
-    const busy = { ...churn, model: "exponential" as const, sessionS: 100, absenceS: 20, startS: 5 };
+    const busy = {
+      ...churn,
+      model: "exponential" as const,
+      sessionS: 100,
+      absenceS: 20,
+      startS: 5,
+    };
     const settings = { ...kademlia, isExhaustive: true, alpha: 3 };
     const { samples } = run({ durationS: 60, churn: busy, kademlia: settings });
     const last = samples.at(-1)!;

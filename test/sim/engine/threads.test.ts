@@ -1,0 +1,47 @@
+import { describe, expect, it } from "vitest";
+import { runSimulation, type Finished } from "../../../sim/io/run-simulation.ts";
+import type { Scenario } from "../../../sim/scenario/scenario.ts";
+import { scenarioOf } from "../scenarios.ts";
+
+const { churn, delay, server } = scenarioOf();
+
+function run(changes: Partial<Scenario>, signal = new AbortController().signal): Promise<Finished> {
+  const hooks = { matrix: [], churnTrace: [], trace: undefined, wantsEdges: true };
+  return runSimulation(scenarioOf(changes), { ...hooks, signal, onProgress() {} });
+}
+
+describe("a run on two threads", () => {
+  it.each([
+    ["of a bootstrap", {}],
+    [
+      "with churn and loss",
+      {
+        churn: { ...churn, model: "weibull" as const, sessionS: 10, absenceS: 5, shape: 0.7 },
+        delay: { ...delay, loss: 0.02, asymmetry: 0.3 },
+        durationS: 30,
+      },
+    ],
+    [
+      "with several servers, a mass failure and queries for nodes",
+      {
+        server: { ...server, count: 3, capacity: 200 },
+        churn: { ...churn, massFailure: { atS: 6, share: 0.3 } },
+        workload: { queryIntervalS: 0.5, queryDeviation: 0.2, target: "node" as const },
+      },
+    ],
+  ])("%s is that on one, event by event", async (_what, changes: Partial<Scenario>) => {
+    const [one, two] = [await run(changes), await run({ ...changes, threads: 2 })];
+    const { scenario: _one, ...single } = one.outcome;
+    const { scenario: _two, ...double } = two.outcome;
+    expect(double).toEqual(single);
+    const sorted = ({ edges }: Finished): string[] => [...edges()].map(String).toSorted();
+    expect(sorted(two)).toEqual(sorted(one));
+  });
+
+  it("ends when it is aborted", async () => {
+    const reason = new Error("no longer wanted");
+    const signal = AbortSignal.abort(reason);
+    await expect(run({ threads: 2 }, signal)).rejects.toBe(reason);
+    await expect(run({ threads: 1 }, signal)).rejects.toBe(reason);
+  });
+});
