@@ -155,12 +155,15 @@ describe.skipIf(LAB_MISSING !== undefined)("a service of another site", () => {
       await observer.needResolved("Web", ({ instance }) => instance === "Web");
       const acting = await actingHost(site);
       await bed.lab.kill([acting]);
-      await bed.pause(2000);
-      expect(await download()).toBe(hash);
-      expect(observer.removals("Web")).toBe(0);
-      observer.close();
-      await bed.start([acting]);
-      await bed.pause(3000);
+      try {
+        await bed.pause(2000);
+        expect(await download()).toBe(hash);
+        expect(observer.removals("Web")).toBe(0);
+      } finally {
+        observer.close();
+        await bed.start([acting]);
+        await bed.pause(3000);
+      }
     },
     120_000,
   );
@@ -169,8 +172,13 @@ describe.skipIf(LAB_MISSING !== undefined)("a service of another site", () => {
     const observer = new AvahiObserver(bed.lab, "homeb-3", HTTP);
     await observer.needResolved("Web", ({ instance }) => instance === "Web");
     const cutMs = Date.now();
-    await bed.lab.link("homea", { isCut: true });
-    expect((await observer.needGone("Web", 70_000)) - cutMs).toBeLessThan(60_000);
+    try {
+      await bed.lab.link("homea", { isCut: true });
+      expect((await observer.needGone("Web", 70_000)) - cutMs).toBeLessThan(60_000);
+    } catch (error) {
+      await bed.lab.heal("homea");
+      throw error;
+    }
     const healedMs = Date.now();
     await bed.lab.heal("homea");
     await observer.needCount(1, 30_000);
