@@ -1,9 +1,5 @@
-/**
- * Requests that wait for an answer, and when they have waited enough.
- *
- * All wait equally long, so the order of their ends is that of their beginnings: a ring, from which
- * nothing is ever taken out in the middle. Who was answered is recognized by the serial number.
- */
+/** Requests that wait for an answer, and when they have waited enough. */
+import { DeadlineRing } from "./deadline-ring.ts";
 import { NONE } from "./event-slab.ts";
 
 const CALLER = 0;
@@ -12,7 +8,12 @@ const TYPE = 2;
 const CONTEXT = 3;
 const SERIAL = 4;
 const EPOCH = 5;
-const WIDTH = 6;
+/** What was asked, and hosts of the callee that were. */
+const A = 6;
+const B = 7;
+const C = 8;
+const TRIED = 9;
+const WIDTH = 10;
 
 export class Calls {
   readonly timeoutNs: number;
@@ -20,11 +21,7 @@ export class Calls {
   #free = NONE;
   #made = 0;
   #serial = 0;
-  /** The ring: when, which row, and what its serial number must still be. */
-  #deadlines = new Float64Array(1024);
-  #entries = new Int32Array(2 * 1024);
-  #first = 0;
-  #count = 0;
+  readonly #ring = new DeadlineRing();
 
   constructor(timeoutNs: number) {
     this.timeoutNs = timeoutNs;
@@ -32,7 +29,7 @@ export class Calls {
 
   /** When the next request may have to be given up; Infinity when none is open. */
   get nextNs(): number {
-    return this.#count === 0 ? Infinity : this.#deadlines[this.#first]!;
+    return this.#ring.nextNs;
   }
 
   /** @param epoch of the caller: an answer to who it was before a restart is for nobody */
@@ -43,6 +40,9 @@ export class Calls {
     type: number,
     context: number,
     epoch: number,
+    a: number,
+    b: number,
+    c: number,
   ): number {
     let call = this.#free;
     if (call === NONE) {
@@ -58,7 +58,11 @@ export class Calls {
     rows[at + CONTEXT] = context;
     rows[at + SERIAL] = this.#serial;
     rows[at + EPOCH] = epoch;
-    this.#append(nowNs + this.timeoutNs, call);
+    rows[at + A] = a;
+    rows[at + B] = b;
+    rows[at + C] = c;
+    rows[at + TRIED] = 0;
+    this.#ring.append(nowNs + this.timeoutNs, call, this.#serial);
     return call;
   }
 
@@ -86,6 +90,20 @@ export class Calls {
     return this.#rows[call * WIDTH + EPOCH]!;
   }
 
+  /** What was asked: one of the three words. @param word 0 to 2 */
+  askedOf(call: number, word: number): number {
+    return this.#rows[call * WIDTH + A + word]!;
+  }
+
+  /** Hosts of the callee that were asked, as bits. */
+  triedOf(call: number): number {
+    return this.#rows[call * WIDTH + TRIED]!;
+  }
+
+  noteTried(call: number, host: number): void {
+    this.#rows[call * WIDTH + TRIED]! |= 1 << host;
+  }
+
   /** Whether the request that had this serial number still waits. */
   isOpen(call: number, serial: number): boolean {
     return this.#rows[call * WIDTH + SERIAL] === serial;
@@ -100,43 +118,12 @@ export class Calls {
 
   /** The next request that waited until that time, or NONE; it stays open until `close`. */
   takeDue(untilNs: number): number {
-    while (this.#count > 0 && this.#deadlines[this.#first]! <= untilNs) {
-      const first = this.#first;
-      const call = this.#entries[2 * first]!;
-      const serial = this.#entries[2 * first + 1]!;
-      this.#first = (first + 1) & (this.#deadlines.length - 1);
-      this.#count--;
-      if (this.isOpen(call, serial)) return call;
-    }
-    return NONE;
-  }
-
-  #append(deadlineNs: number, call: number): void {
-    if (this.#count === this.#deadlines.length) this.#growRing();
-    const last = (this.#first + this.#count++) & (this.#deadlines.length - 1);
-    this.#deadlines[last] = deadlineNs;
-    this.#entries[2 * last] = call;
-    this.#entries[2 * last + 1] = this.#serial;
+    return this.#ring.takeDue(untilNs, this);
   }
 
   #growRows(): void {
     const rows = new Int32Array(this.#rows.length + (this.#rows.length >> 1) + WIDTH);
     rows.set(this.#rows);
     this.#rows = rows;
-  }
-
-  #growRing(): void {
-    const length = this.#deadlines.length;
-    const deadlines = new Float64Array(length * 2);
-    const entries = new Int32Array(length * 4);
-    for (let i = 0; i < length; i++) {
-      const old = (this.#first + i) & (length - 1);
-      deadlines[i] = this.#deadlines[old]!;
-      entries[2 * i] = this.#entries[2 * old]!;
-      entries[2 * i + 1] = this.#entries[2 * old + 1]!;
-    }
-    this.#deadlines = deadlines;
-    this.#entries = entries;
-    this.#first = 0;
   }
 }

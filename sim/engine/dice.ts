@@ -17,6 +17,7 @@ export const STREAM = {
   server: 8,
   place: 9,
   adversary: 10,
+  host: 11,
 } as const;
 
 export type Stream = (typeof STREAM)[keyof typeof STREAM];

@@ -21,9 +21,11 @@ export const COLUMN = {
   c: 9,
   /** A row of `Lists`, or NONE. */
   list: 10,
+  /** Of nodes with several hosts: `HostSets` says what. */
+  hosts: 11,
 } as const;
 /** Words a row. */
-export const ROW = 11;
+export const ROW = 12;
 export const NONE = -1;
 
 export class EventSlab {

@@ -4,14 +4,16 @@ import { NONE } from "./event-slab.ts";
 export class Lists {
   /** `words[row * width]` is the length of a list; its nodes follow. Another array after `take`. */
   words: Int32Array;
-  /** Words of a row. */
+  /** Words of a row: the length, the nodes, and where it is wanted a word that is said of each. */
   readonly width: number;
+  readonly longest: number;
   #free = NONE;
   #made = 0;
 
   /** @param longest nodes of a list at most */
-  constructor(longest: number) {
-    this.width = longest + 1;
+  constructor(longest: number, isDescribed: boolean) {
+    this.longest = longest;
+    this.width = (isDescribed ? 2 : 1) * longest + 1;
     this.words = new Int32Array(this.width * 1024);
   }
 

@@ -5,10 +5,12 @@
  * `mail`; it arrives after the end of the window, since no message is faster than a window is long.
  */
 import type { Scenario } from "../scenario/scenario.ts";
-import { Calls } from "./calls.ts";
-import { type Network, NS_PER_S } from "./delay.ts";
+import { strict as assert } from "node:assert";
+import { CallDesk } from "./call-desk.ts";
+import { type Network, NS_PER_MS } from "./delay.ts";
 import { draw, STREAM, streamKey } from "./dice.ts";
 import { COLUMN, EventSlab, NONE, ROW } from "./event-slab.ts";
+import { HostSets } from "./host-sets.ts";
 import { Lists } from "./lists.ts";
 import { ABSENT, JOINED, NodeStates } from "./node-states.ts";
 import { Population, TICK, TYPE } from "./population.ts";
@@ -33,9 +35,8 @@ export const ENGINE_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [TYPE.contact, "contact"],
   [TYPE.register, "register"],
   [TYPE.deliver, "deliver"],
+  [TYPE.hostSet, "host-set"],
 ]);
-const REQUEST_TIMEOUT_NS = 1.5 * NS_PER_S;
-
 export interface PartitionParts {
   readonly scenario: Scenario;
   readonly ids: NodeIds;
@@ -71,7 +72,8 @@ export class Partition implements Outbox {
   readonly #parts: PartitionParts;
   readonly #slab = new EventSlab();
   readonly #wheel = new TimingWheel(this.#slab);
-  readonly #calls = new Calls(REQUEST_TIMEOUT_NS);
+  readonly #calls: CallDesk;
+  readonly #hosts: HostSets | undefined;
   readonly #queries: Queries;
   readonly #population: Population;
   readonly #shift: number;
@@ -96,7 +98,11 @@ export class Partition implements Outbox {
     this.#size = ids.high.length;
     const rows = ((this.#size - 1 - index) >> this.#shift) + 1;
     this.nodes = new NodeStates(rows);
-    this.lists = new Lists(listMax);
+    const { perSubnet, staggerMs } = scenario.hosts;
+    assert(perSubnet === 1 || count === 1, "subnets of several hosts need one thread");
+    this.#hosts =
+      perSubnet === 1 ? undefined : new HostSets(scenario.hosts, this.#size, scenario.seed);
+    this.lists = new Lists(listMax, perSubnet > 1);
     this.probes = new Probes(samples);
     this.#coreKey = streamKey(scenario.seed, STREAM.core);
     this.#queries = new Queries(scenario, ids, this.nodes, this.#shift);
@@ -104,14 +110,19 @@ export class Partition implements Outbox {
     this.#post = new Post({
       ...{ slab: this.#slab, wheel: this.#wheel, lists: this.lists, probes: this.probes },
       ...{ nodes: this.nodes, network, mail, size: this.#size, servers: scenario.server.count },
-      ...{ index, shift: this.#shift },
+      ...{ index, shift: this.#shift, hosts: this.#hosts },
     });
     this.#nextArrival = index;
     this.protocol = createProtocol(this, rows, this.#shift);
+    this.#calls = new CallDesk({
+      ...{ post: this.#post, nodes: this.nodes, shift: this.#shift, protocol: this.protocol },
+      ...{ probes: this.probes, hash: this.hash, hosts: this.#hosts },
+      staggerNs: staggerMs * NS_PER_MS,
+    });
     this.#post.learnBytes(this.protocol.typeBytes);
     this.#population = new Population({
       ...{ scenario, index, shift: this.#shift, size: this.#size, nodes: this.nodes },
-      ...{ protocol: this.protocol, desk: this },
+      ...{ protocol: this.protocol, desk: this, hosts: this.#hosts },
     });
   }
 
@@ -143,7 +154,10 @@ export class Partition implements Outbox {
       else if (firstNs >= untilNs) return;
       else if (arriveNs === firstNs) this.#arriveNext(arriveNs);
       else if (scriptNs === firstNs) this.#runNextStep(scriptNs);
-      else this.#expire(callNs);
+      else {
+        this.nowNs = callNs;
+        this.#calls.runDue(callNs);
+      }
     }
   }
 
@@ -180,9 +194,7 @@ export class Partition implements Outbox {
     list: number,
     context: number,
   ): void {
-    const epoch = this.nodes.epochs[from >> this.#shift]!;
-    const call = this.#calls.open(this.nowNs, from, to, type, context, epoch);
-    this.#post.send(this.nowNs, from, to, type, call, this.#calls.serialOf(call), a, b, c, list, 0);
+    this.#calls.request(this.nowNs, from, to, type, a, b, c, list, context);
   }
 
   answer(from: number, a: number, b: number, c: number, list: number): void {
@@ -289,6 +301,7 @@ export class Partition implements Outbox {
     const b = words[at + COLUMN.b]!;
     const c = words[at + COLUMN.c]!;
     const list = words[at + COLUMN.list]!;
+    const hosts = words[at + COLUMN.hosts]!;
     this.#slab.release(event);
     this.nowNs = timeNs;
     this.probes.events++;
@@ -297,10 +310,13 @@ export class Partition implements Outbox {
     this.hash.add(timeNs, to, from, type, a, b, c, fold);
     if (this.#parts.trace !== undefined) this.#parts.trace(timeNs, to, from, type, a, b, c);
     if (to >= this.#size) this.#population.serve(to, from, type, a);
-    else if (this.nodes.states[to >> this.#shift] !== ABSENT) {
+    else if (this.#hosts !== undefined && !this.#isHeard(to, from, type, hosts, list)) {
+      // The host that it was for is gone.
+    } else if (this.nodes.states[to >> this.#shift] !== ABSENT) {
       if (type >= TIMER) this.#tick(to, type, a, b);
       else if (type < PROTOCOL_TYPE) this.#receive(to, type, serial, a, b, c);
-      else if ((type & ANSWER) !== 0) this.#takeAnswer(to, from, type, call, serial, a, b, c, list);
+      else if ((type & ANSWER) !== 0)
+        this.#calls.answered(to, from, type, call, serial, a, b, c, list);
       else {
         this.nodes.handled[to >> this.#shift]!++;
         this.#call = call;
@@ -309,52 +325,25 @@ export class Partition implements Outbox {
         this.#type = type;
         this.protocol.onMessage(to, from, type, a, b, c, list);
       }
-    } else if (type === TICK.comeBack) this.#tick(to, type, a, b);
+    } else if (type >= TICK.comeBack) this.#tick(to, type, a, b);
     if (list !== NONE) lists.release(list);
   }
 
-  #takeAnswer(
-    to: number,
-    from: number,
-    type: number,
-    call: number,
-    serial: number,
-    a: number,
-    b: number,
-    c: number,
-    list: number,
-  ): void {
-    const calls = this.#calls;
-    if (!calls.isOpen(call, serial)) return;
-    const context = calls.contextOf(call);
-    const isOfNow = calls.epochOf(call) === this.nodes.epochs[to >> this.#shift];
-    calls.close(call);
-    this.nodes.handled[to >> this.#shift]!++;
-    if (isOfNow) this.protocol.onAnswer(to, from, type, a, b, c, list, context);
-    else this.protocol.onTimeout(to, from, type & ~ANSWER, context, false);
-  }
-
-  /** A request that was not answered. */
-  #expire(untilNs: number): void {
-    const calls = this.#calls;
-    const call = calls.takeDue(untilNs);
-    if (call === NONE) return;
-    const caller = calls.callerOf(call);
-    const type = calls.typeOf(call);
-    const context = calls.contextOf(call);
-    const callee = calls.calleeOf(call);
-    const row = caller >> this.#shift;
-    const isOfNow =
-      this.nodes.states[row] !== ABSENT && calls.epochOf(call) === this.nodes.epochs[row];
-    calls.close(call);
-    this.nowNs = untilNs;
-    this.probes.events++;
-    this.hash.add(untilNs, caller, callee, type | (TIMER * 2), 0, 0, 0, 0);
-    this.protocol.onTimeout(caller, callee, type, context, isOfNow);
+  /** Whether a message comes to a living host; if so, what it says of hosts is learned. */
+  #isHeard(to: number, from: number, type: number, word: number, list: number): boolean {
+    const hosts = this.#hosts!;
+    if (type >= TIMER || from >= this.#size) return true;
+    // An answer comes to whoever asked.
+    const isLive =
+      (type & ANSWER) === 0 ? hosts.hasLive(to, hosts.hostOf(word)) : hosts.isAnyLive(to);
+    if (isLive) hosts.learn(to, from, word, this.lists, list);
+    return isLive;
   }
 
   #tick(node: number, type: number, a: number, epoch: number): void {
-    if (epoch !== this.nodes.epochs[node >> this.#shift]) return;
+    if (type < TICK.hostLeave || type >= TIMER + PROTOCOL_TYPE) {
+      if (epoch !== this.nodes.epochs[node >> this.#shift]) return;
+    }
     if (type >= TIMER + PROTOCOL_TYPE) this.protocol.onTimer(node, type & ~TIMER, a);
     else if (type === TICK.query) this.#query(node);
     else this.#population.onTimer(node, type, a);

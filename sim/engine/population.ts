@@ -4,20 +4,27 @@ import { BootstrapServer, FOUND_IT, NOBODY } from "./bootstrap-servers.ts";
 import { NS_PER_MS } from "./delay.ts";
 import { below, STREAM, streamKey, unit } from "./dice.ts";
 import { NONE } from "./event-slab.ts";
+import type { HostSets } from "./host-sets.ts";
 import { ABSENT, JOINED, type NodeStates, PRESENT } from "./node-states.ts";
 import { TIMER, type Outbox, type Protocol } from "./protocol.ts";
 import type { ScriptStep } from "./script.ts";
 import { Sessions } from "./sessions.ts";
 
 /** Message types of the engine's own. */
-export const TYPE = { ask: 1, contact: 2, register: 3, deliver: 4 } as const;
+export const TYPE = { ask: 1, contact: 2, register: 3, deliver: 4, hostSet: 5 } as const;
 /** Timers of the engine's own. */
 export const TICK = {
   ask: TIMER + 1,
   query: TIMER + 2,
   leave: TIMER + 3,
   comeBack: TIMER + 4,
+  hostLeave: TIMER + 5,
+  hostBack: TIMER + 6,
+  /** The siblings of a host have noticed that it came or went. */
+  noticed: TIMER + 7,
 } as const;
+
+const HOSTS_MAX = 16;
 
 /** What the population needs of its partition. */
 export interface Desk extends Pick<Outbox, "nowNs" | "send" | "after"> {
@@ -39,6 +46,8 @@ export interface PopulationParts {
   readonly nodes: NodeStates;
   readonly protocol: Protocol;
   readonly desk: Desk;
+  /** Where a node has several hosts. */
+  readonly hosts: HostSets | undefined;
 }
 
 export class Population {
@@ -47,6 +56,8 @@ export class Population {
   readonly #sessions: Sessions;
   readonly #serverKey: number;
   readonly #churnKey: number;
+  /** How often each host came up. */
+  readonly #hostCounts: Uint16Array;
 
   constructor(parts: PopulationParts) {
     this.#parts = parts;
@@ -54,6 +65,7 @@ export class Population {
     this.#serverKey = streamKey(seed, STREAM.server);
     this.#churnKey = streamKey(seed, STREAM.churn);
     this.#sessions = new Sessions(churn, seed);
+    this.#hostCounts = new Uint16Array(parts.hosts === undefined ? 0 : parts.size * HOSTS_MAX);
     this.#servers = Array.from({ length: server.count }, (_, index) => {
       return new BootstrapServer(server, index, parts.size + index, this.#serverKey);
     });
@@ -90,7 +102,8 @@ export class Population {
   }
 
   onTimer(node: number, type: number, attempt: number): void {
-    if (type === TICK.leave) this.#leave(node, true);
+    if (type >= TICK.hostLeave) this.#onHostTimer(node, type, attempt);
+    else if (type === TICK.leave) this.#leave(node, true);
     else if (type === TICK.comeBack) this.arrive(node);
     else if (type === TICK.ask && this.#parts.nodes.asked[this.#rowOf(node)] === attempt)
       this.askServer(node);
@@ -104,8 +117,64 @@ export class Population {
     const epoch = ++nodes.epochs[row]!;
     desk.begin(node);
     this.askServer(node);
+    if (this.#parts.hosts !== undefined) {
+      this.#beginHosts(node, this.#parts.hosts);
+      return;
+    }
     const leaveNs = this.#sessions.leavesAtNs(node, epoch, desk.nowNs);
     if (leaveNs < Infinity) desk.after(node, leaveNs - desk.nowNs, TICK.leave, 0);
+  }
+
+  /** All of them when the subnet is new, else whoever came back first. */
+  #beginHosts(node: number, hosts: HostSets): void {
+    if (hosts.isAnyLive(node)) {
+      hosts.say(node);
+      return;
+    }
+    hosts.begin(node);
+    const { perSubnet } = this.#parts.scenario.hosts;
+    for (let host = 0; host < perSubnet; host++) this.#expectLeave(node, host);
+  }
+
+  #expectLeave(node: number, host: number): void {
+    const { desk } = this.#parts;
+    const count = this.#hostCounts[node * HOSTS_MAX + host]!;
+    const leaveNs = this.#sessions.leavesAtNs(node * HOSTS_MAX + host, count, desk.nowNs);
+    if (leaveNs < Infinity) desk.after(node, leaveNs - desk.nowNs, TICK.hostLeave, host);
+  }
+
+  #onHostTimer(node: number, type: number, host: number): void {
+    const { desk, nodes, scenario } = this.#parts;
+    const hosts = this.#parts.hosts!;
+    const isUp = nodes.states[this.#rowOf(node)] !== ABSENT;
+    if (type === TICK.noticed) {
+      if (!isUp) return;
+      hosts.say(node);
+      this.#tellNeighbours(node);
+      return;
+    }
+    const isBack = type === TICK.hostBack;
+    if (hosts.hasLive(node, host) === isBack) return;
+    hosts.set(node, host, isBack);
+    if (isBack) {
+      this.#hostCounts[node * HOSTS_MAX + host]!++;
+      this.#expectLeave(node, host);
+    } else {
+      const count = this.#hostCounts[node * HOSTS_MAX + host]!;
+      const awayNs = this.#sessions.absenceNs(node * HOSTS_MAX + host, count);
+      desk.after(node, awayNs, TICK.hostBack, host);
+    }
+    if (!isBack && !hosts.isAnyLive(node)) {
+      hosts.forget(node);
+      this.#leave(node, false);
+    } else if (isBack && !isUp) this.arrive(node);
+    else desk.after(node, scenario.hosts.noticeMs * NS_PER_MS, TICK.noticed, 0);
+  }
+
+  #tellNeighbours(node: number): void {
+    const { desk, protocol, scenario } = this.#parts;
+    for (const contact of protocol.contacts(node).slice(0, scenario.hosts.told))
+      desk.send(node, contact, TYPE.hostSet, 0, 0, 0, NONE);
   }
 
   follow(step: ScriptStep): void {

@@ -1,6 +1,7 @@
 /** Sends messages: counts them, asks the network how long each takes, and queues it. */
 import { LOST, type Network } from "./delay.ts";
 import { COLUMN, type EventSlab, NONE, ROW } from "./event-slab.ts";
+import type { HostSets } from "./host-sets.ts";
 import type { Lists } from "./lists.ts";
 import type { NodeStates } from "./node-states.ts";
 import { TYPE } from "./population.ts";
@@ -14,6 +15,7 @@ const ENGINE_BYTES = [
   [TYPE.contact, CONTACT_BYTES],
   [TYPE.register, CONTACT_BYTES],
   [TYPE.deliver, ID_BYTES + 100],
+  [TYPE.hostSet, CONTACT_BYTES],
 ] as const;
 
 /** @param at where the row of the message begins; its `list` is one of `lists`, or NONE */
@@ -26,6 +28,8 @@ export interface PostParts {
   readonly nodes: NodeStates;
   readonly probes: Probes;
   readonly network: Network;
+  /** Where a node has several hosts. */
+  readonly hosts: HostSets | undefined;
   /** For nodes of other partitions. */
   readonly mail: Mail | undefined;
   /** Nodes of all partitions; the handles that follow are the servers'. */
@@ -53,7 +57,13 @@ export class Post {
     for (const [type, bytes] of typeBytes) this.#bytes[type] = HEADER_BYTES + bytes;
   }
 
-  /** Sends, unless the network loses it. @param extraNs how much later than now */
+  /**
+   * Sends, unless the network loses it.
+   *
+   * @param extraNs how much later than now
+   * @param tried   hosts of the receiver that are not to have it, as bits
+   * @returns       the word of `HostSets`; NONE when there is no host left to send it to
+   */
   send(
     nowNs: number,
     from: number,
@@ -66,15 +76,17 @@ export class Post {
     c: number,
     list: number,
     extraNs: number,
-  ): void {
+    tried = 0,
+  ): number {
     const { slab, lists, nodes, probes, network, size, index, shift } = this.#parts;
     const length = list === NONE ? 0 : lists.words[list * lists.width]!;
     probes.sent(type, this.#bytes[type]! + length * CONTACT_BYTES);
     const sequence = from < size ? nodes.sent[from >> shift]!++ : this.#serverSent[from - size]!++;
+    const hosts = this.#hostsOf(from, to, sequence, tried, list);
     const delayNs = network.delayNs(from, to, sequence, nowNs);
-    if (delayNs === LOST) {
+    if (delayNs === LOST || hosts === NONE) {
       if (list !== NONE) lists.release(list);
-      return;
+      return hosts;
     }
     const event = slab.take();
     slab.times[event] = nowNs + extraNs + delayNs;
@@ -90,8 +102,18 @@ export class Post {
     words[at + COLUMN.b] = b;
     words[at + COLUMN.c] = c;
     words[at + COLUMN.list] = list;
+    words[at + COLUMN.hosts] = hosts;
     if ((to & this.#mask) === index) this.#parts.wheel.push(event);
     else this.#mail(event);
+    return hosts;
+  }
+
+  /** The word of a message between nodes of several hosts, whose list says then what it knows of each. */
+  #hostsOf(from: number, to: number, sequence: number, tried: number, list: number): number {
+    const { hosts, lists, size } = this.#parts;
+    if (hosts === undefined || from >= size || to >= size) return 0;
+    if (list !== NONE) hosts.describe(from, lists, list);
+    return hosts.address(from, to, sequence, tried);
   }
 
   #mail(event: number): void {

@@ -15,8 +15,12 @@ export const COUNT = {
   joined: 6,
   accurate: 7,
   failedLookups: 8,
+  /** Requests that a second host of a node was asked, or a later one. */
+  retries: 9,
+  /** Contacts taken into tables, or out of them. */
+  changes: 10,
 } as const;
-const COUNTS = 9;
+const COUNTS = 11;
 /** Types of messages: the engine's, a protocol's, and their answers. */
 export const TYPES = 64;
 
@@ -33,6 +37,7 @@ export class Probes {
   readonly bytes: Float64Array = new Float64Array(TYPES);
   events = 0;
   #sample = 0;
+  readonly #totals = new Map<number, number>();
 
   constructor(samples: number) {
     this.counts = new Float64Array(samples * COUNTS);
@@ -50,6 +55,12 @@ export class Probes {
 
   at(sample: number, column: number): number {
     return this.counts[sample * COUNTS + column]!;
+  }
+
+  /** What there is of something so far: this sample counts what came since the last one. */
+  noteTotal(column: number, total: number): void {
+    this.add(column, total - (this.#totals.get(column) ?? 0));
+    this.#totals.set(column, total);
   }
 
   /** A message was sent. */

@@ -76,6 +76,8 @@ export interface Outbox {
 }
 
 export interface Protocol {
+  /** Contacts taken into tables or out of them so far, by any node. */
+  readonly changes: number;
   /** Bytes of a message's contents, without lists and `HEADER_BYTES`; by type. */
   readonly typeBytes: ReadonlyMap<number, number>;
   /** The node comes up. @param contact a node of the overlay; NONE: this is the first */

@@ -239,6 +239,8 @@ function sampleOf({ durationS, sampleS }: Scenario, probes: Probes, sample: numb
     meanHops: share(count(COUNT.hops), count(COUNT.delivered)),
     latencyMs: percentilesOf(probes, sample, sample + 1),
     messages: count(COUNT.messages),
+    tableChanges: count(COUNT.changes),
+    hostRetries: count(COUNT.retries),
     accuracy: share(count(COUNT.accurate), count(COUNT.joined)),
   };
 }

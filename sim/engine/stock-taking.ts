@@ -24,6 +24,7 @@ export function settleDeliveries(partition: Partition, directory: Directory): vo
 export function takeStock(partition: Partition, directory: Directory): void {
   const { nodes, protocol, probes } = partition;
   const { states } = nodes;
+  probes.noteTotal(COUNT.changes, protocol.changes);
   for (let row = 0; row < states.length; row++) {
     if (states[row] === ABSENT) continue;
     probes.add(COUNT.present, 1);

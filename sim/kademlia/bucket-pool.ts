@@ -56,8 +56,8 @@ export class BucketPool {
     this.#words[bucket * this.#width + USED] = nowS;
   }
 
-  /** To the end, if it is there and live; else there too, if there is room. */
-  add(bucket: number, contact: number, isLive: boolean): void {
+  /** To the end, if it is there and live; else there too, if there is room. @returns whether it is new */
+  add(bucket: number, contact: number, isLive: boolean): boolean {
     const words = this.#words;
     const base = bucket * this.#width;
     const first = base + HEAD;
@@ -65,16 +65,19 @@ export class BucketPool {
     for (let at = first; at < first + count; at++) {
       if (words[at] !== contact) continue;
       if (isLive) this.#moveToEnd(at, first + count - 1);
-      return;
+      return false;
     }
     if (count < this.#k) {
       words[first + count] = contact;
       words[base + COUNT] = count + 1;
-    } else if (isLive && this.#replacements > 0) this.#keepSpare(base, contact);
+      return true;
+    }
+    if (isLive && this.#replacements > 0) this.#keepSpare(base, contact);
+    return false;
   }
 
-  /** The replacement that was seen last takes its place. */
-  remove(bucket: number, contact: number): void {
+  /** The replacement that was seen last takes its place. @returns whether it was there */
+  remove(bucket: number, contact: number): boolean {
     const words = this.#words;
     const base = bucket * this.#width;
     const first = base + HEAD;
@@ -86,8 +89,9 @@ export class BucketPool {
         words[base + SPARE]!--;
         words[first + count - 1] = words[first + this.#k + words[base + SPARE]!]!;
       } else words[base + COUNT] = count - 1;
-      return;
+      return true;
     }
+    return false;
   }
 
   #moveToEnd(at: number, last: number): void {

@@ -78,6 +78,10 @@ export class Kademlia implements Protocol {
     this.#isReady = new Uint8Array(rows);
   }
 
+  get changes(): number {
+    return this.#table.changes;
+  }
+
   start(node: number, contact: number): void {
     if (contact === NONE) this.#become(node);
     else this.#out.request(node, contact, PING, 0, 0, 0, NONE, NONE);

@@ -23,6 +23,8 @@ export class RoutingTable {
   /** Buckets of a node, filled or not. */
   readonly bucketsMax: number;
   readonly siblingsMax: number;
+  /** Contacts taken in, or out, by any node. */
+  changes = 0;
   readonly #ids: NodeIds;
   readonly #shift: number;
   readonly #bits: number;
@@ -125,12 +127,13 @@ export class RoutingTable {
       this.#siblings.copyWithin(at, at + 1, first + count);
       this.#distances.copyWithin(at, at + 1, first + count);
       this.#siblingCounts[row]!--;
+      this.changes++;
       this.#refillSiblings(node);
       return;
     }
     const bucket = this.bucketOf(this.#ids.high[contact]! ^ this.#ids.high[node]!);
     const pooled = this.#buckets[row * this.bucketsMax + bucket]!;
-    if (pooled !== NONE) this.#pool.remove(pooled, contact);
+    if (pooled !== NONE && this.#pool.remove(pooled, contact)) this.changes++;
   }
 
   /** Forgets all. */
@@ -241,6 +244,7 @@ export class RoutingTable {
     }
     this.#siblings[at] = contact;
     this.#distances[at] = flipped;
+    this.changes++;
     if (!isFull) this.#siblingCounts[row]!++;
     else {
       const distance = this.#ids.high[pushed]! ^ this.#ids.high[node]!;
@@ -261,7 +265,7 @@ export class RoutingTable {
       pooled = this.#pool.take();
       this.#buckets[at] = pooled;
     } else if (!isLive && this.#pool.countOf(pooled) === this.#k) return;
-    this.#pool.add(pooled, contact, isLive);
+    if (this.#pool.add(pooled, contact, isLive)) this.changes++;
   }
 
   /** The nearest contact of the buckets becomes a sibling. */

@@ -18,6 +18,10 @@ export interface Sample {
   readonly latencyMs: Percentiles | null;
   /** Messages of all kinds that were sent. */
   readonly messages: number;
+  /** Contacts taken into tables or out of them, by all nodes. */
+  readonly tableChanges: number;
+  /** Requests that a second host of a subnet was asked, or a later one. */
+  readonly hostRetries: number;
   /** Chord: share of joined nodes whose successor is right. Kademlia: of sibling lists that are. */
   readonly accuracy: number | null;
 }

@@ -24,6 +24,7 @@ export interface Scenario {
   readonly delay: DelayScenario;
   readonly server: ServerScenario;
   readonly churn: ChurnScenario;
+  readonly hosts: HostScenario;
   readonly workload: WorkloadScenario;
   readonly chord: ChordScenario;
   readonly kademlia: KademliaScenario;
@@ -96,6 +97,18 @@ export interface ChurnScenario {
     readonly share: number;
     readonly spreadS: number;
   } | null;
+}
+
+/** Nodes that are subnets (mDHT §3.3); churn is that of their hosts then. */
+export interface HostScenario {
+  /** Hosts of a subnet, 1 to 16; 1: a node is a host, and what follows means nothing. */
+  readonly perSubnet: number;
+  /** Until its siblings notice that a host is gone, or has come. */
+  readonly noticeMs: number;
+  /** A host that has not answered for so long gets company: another one of its set is asked too. */
+  readonly staggerMs: number;
+  /** Contacts that are told of a change of the host set at once. */
+  readonly told: number;
 }
 
 /** What nodes do besides keeping the overlay. */

@@ -18,6 +18,7 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
       ...{ model: "none", sessionS: 60, absenceS: 30, shape: 1, startS: 0, traceFile: null },
       ...{ flashCrowd: null, massFailure: null, reboot: null },
     },
+    hosts: { perSubnet: 1, noticeMs: 1200, staggerMs: 300, told: 8 },
     workload: { queryIntervalS: 1, queryDeviation: 0.1, target: "random" },
     chord: {
       ...{ isAggressive: true, routing: "iterative", successors: 8, joinDelayMs: 5000 },

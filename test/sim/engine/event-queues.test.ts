@@ -17,7 +17,7 @@ function push(
 ): void {
   const event = slab.take();
   slab.times[event] = timeNs;
-  const row = [NONE, to, to, sequence, 0, 0, 0, 0, 0, 0, NONE];
+  const row = [NONE, to, to, sequence, 0, 0, 0, 0, 0, 0, NONE, 0];
   for (let column = 0; column < ROW; column++) slab.words[event * ROW + column] = row[column]!;
   queue.push(event);
 }
