@@ -24,7 +24,7 @@ import { ServiceFeeds } from "./service-feeds.ts";
 import { openStateDirectory } from "./state-directory.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import type { LeveledLog } from "./text-log.ts";
-import { readVersion } from "./version.ts";
+import { readVersion } from "../platform/io/version.ts";
 
 /** How long the overlay may take to hand over and say goodbye. */
 const STOP_TIMEOUT_MS = 10_000;

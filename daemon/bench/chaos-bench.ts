@@ -1,8 +1,8 @@
 /** `causeway bench chaos`: runs it and says what came out. */
 import { writeFileSync } from "node:fs";
 import { ConfigError } from "../../platform/errors.ts";
-import type { CommandIo } from "../cli/command.ts";
-import { nearestNames } from "../nearest.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
+import { nearestNames } from "../../platform/nearest.ts";
 import { runChaos } from "./chaos/chaos-run.ts";
 import { FAULT_TYPES, type FaultType } from "./chaos/fault-types.ts";
 import { chaosLines, chaosObject } from "./chaos/run-report.ts";

@@ -1,8 +1,8 @@
 /** `causeway bench`: the words of the command, and nothing that is dear to load. */
 import { ConfigError } from "../../platform/errors.ts";
-import type { ParsedArguments } from "../cli/arguments.ts";
-import type { CommandIo } from "../cli/command.ts";
-import { JSON_OPTION, defineCommand } from "../cli/define-command.ts";
+import type { ParsedArguments } from "../../platform/cli/arguments.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
+import { JSON_OPTION, defineCommand } from "../../platform/cli/define-command.ts";
 
 /** What each benchmark has of the options, `--json` aside. */
 const OWN_OPTIONS: Readonly<Record<string, readonly string[]>> = {

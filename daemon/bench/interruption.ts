@@ -1,6 +1,6 @@
 /** What long benchmarks share: an end by ^C, and numbers from the command line. */
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
-import type { CommandIo } from "../cli/command.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
 import { BenchError } from "./errors.ts";
 
 const STOPPED_STATUS = 130;

@@ -2,8 +2,8 @@
 import { writeFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
-import type { CommandIo } from "../cli/command.ts";
-import { nearestNames } from "../nearest.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
+import { nearestNames } from "../../platform/nearest.ts";
 import { drawChart } from "./chart.ts";
 import { BenchError } from "./errors.ts";
 import { createFigure, type BenchRun, type Section, type SectionResult } from "./figure.ts";

@@ -1,6 +1,6 @@
 /** `causeway bench soak`: runs it and says what came out. */
 import { writeFileSync } from "node:fs";
-import type { CommandIo } from "../cli/command.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
 import { numberWithin, untilStopped } from "./interruption.ts";
 import { reportLines, reportObject } from "./report.ts";
 import { drawSoak } from "./soak/curves.ts";

@@ -3,8 +3,8 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
 import { defaultState, ownSurroundings } from "../paths.ts";
-import type { ParsedArguments } from "./arguments.ts";
-import type { OptionSpec } from "./command.ts";
+import type { ParsedArguments } from "../../platform/cli/arguments.ts";
+import type { OptionSpec } from "../../platform/cli/command.ts";
 
 const PASSPHRASE_CHARACTERS_MIN = 8;
 

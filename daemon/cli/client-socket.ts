@@ -1,8 +1,15 @@
 /** Which daemon a client command asks, and how its answer is printed. */
 import { resolve } from "node:path";
 import { defaultConfigFile, defaultSocket, mentionsSocket, ownSurroundings } from "../paths.ts";
-import type { ParsedArguments } from "./arguments.ts";
-import type { CommandIo } from "./command.ts";
+import type { ParsedArguments } from "../../platform/cli/arguments.ts";
+import type { CommandIo, OptionSpec } from "../../platform/cli/command.ts";
+
+export const SOCKET_OPTION: OptionSpec = {
+  name: "socket",
+  value: "PATH",
+  doc: "socket of the daemon to ask",
+  isPath: true,
+};
 
 /** `--socket`, else `$CAUSEWAY_SOCKET`, else the configuration file's, else the usual one. */
 export async function clientSocket(args: ParsedArguments): Promise<string> {

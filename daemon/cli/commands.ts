@@ -3,8 +3,8 @@
  * that it takes.
  */
 import { ConfigError } from "../../platform/errors.ts";
-import { nearestNames } from "../nearest.ts";
-import type { Command } from "./command.ts";
+import { nearestNames } from "../../platform/nearest.ts";
+import type { Command } from "../../platform/cli/command.ts";
 
 type Load = () => Promise<Command>;
 

@@ -1,5 +1,5 @@
 /** Completion scripts for three shells, made from the commands' own tables. */
-import type { Command, OptionSpec } from "./command.ts";
+import type { Command, OptionSpec } from "../../platform/cli/command.ts";
 
 export const SHELLS = ["bash", "zsh", "fish"] as const;
 export type Shell = (typeof SHELLS)[number];

@@ -1,8 +1,8 @@
 /** What the record commands share in their tables. */
 import { ConfigError } from "../../platform/errors.ts";
 import { SLOT_BYTES_MAX } from "../api/api-types.ts";
-import type { ParsedArguments } from "./arguments.ts";
-import type { OperandSpec, OptionSpec } from "./command.ts";
+import type { ParsedArguments } from "../../platform/cli/arguments.ts";
+import type { OperandSpec, OptionSpec } from "../../platform/cli/command.ts";
 
 export const KEY_OPERAND: OperandSpec = {
   name: "KEY",

@@ -9,10 +9,10 @@ import type {
 } from "../api/bridge-types.ts";
 import { callApi } from "../api/client.ts";
 import { ConfigError } from "../../platform/errors.ts";
-import type { ParsedArguments } from "./arguments.ts";
+import type { ParsedArguments } from "../../platform/cli/arguments.ts";
 import { printAnswer } from "./client-socket.ts";
-import type { CommandIo, OptionSpec } from "./command.ts";
-import { count, printable, renderTable, shortId } from "./text-table.ts";
+import type { CommandIo, OptionSpec } from "../../platform/cli/command.ts";
+import { count, printable, renderTable, shortId } from "../../platform/cli/text-table.ts";
 
 /** Rule ids of the bridge; a type never looks like one, since it has no such hyphen. */
 const RULE_ID = /^[ei]-[a-z2-7]{8}$/;

@@ -1,14 +1,14 @@
 /** From the command line to an exit status: 0 done, 1 it did not work, 2 the user's mistake. */
 import { CodedError, ConfigError, errorCode, errorMessage } from "../../platform/errors.ts";
 import { RemoteError } from "../errors.ts";
-import type { CommandIo } from "./command.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
 import { findCommand } from "./commands.ts";
 
 export async function runCli(args: readonly string[], io: CommandIo): Promise<number> {
   try {
     const [name, ...rest] = args;
     if (name === "--version" || name === "-V") {
-      const { readVersion } = await import("../version.ts");
+      const { readVersion } = await import("../../platform/io/version.ts");
       io.stdout(readVersion());
       return 0;
     }

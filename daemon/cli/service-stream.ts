@@ -3,9 +3,9 @@ import { errorMessage } from "../../platform/errors.ts";
 import type { FedAnswer, FeedLine } from "../api/bridge-types.ts";
 import { callApi, callApiLines } from "../api/client.ts";
 import { DaemonError, RemoteError } from "../errors.ts";
-import type { ParsedArguments } from "./arguments.ts";
-import type { CommandIo } from "./command.ts";
-import { printable } from "./text-table.ts";
+import type { ParsedArguments } from "../../platform/cli/arguments.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
+import { printable } from "../../platform/cli/text-table.ts";
 
 /** As much as the daemon takes in one request. */
 const LINE_BYTES_MAX = 64 * 1024;

@@ -1,5 +1,5 @@
 /** Commands that go on until the user ends them. */
-import type { CommandIo } from "./command.ts";
+import type { CommandIo } from "../../platform/cli/command.ts";
 
 /**
  * Works until the daemon ends it, or ^C does.

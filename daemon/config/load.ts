@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { LineCounter, parseDocument } from "yaml";
 import { ConfigError, errorCode, errorMessage } from "../../platform/errors.ts";
-import { nearestNames } from "../nearest.ts";
+import { nearestNames } from "../../platform/nearest.ts";
 import { SOCKET_PATH_BYTES_MAX, createSettings } from "./settings.ts";
 import type { Config, SettingName, Settings } from "./settings.ts";
 

@@ -4,8 +4,8 @@
  * Only their form is checked here, since this file is read by every client command and the bridge
  * is dear to load; what they mean is checked when the daemon starts or reloads.
  */
-import type { About, Setting } from "./setting.ts";
-import { setting } from "./setting.ts";
+import type { About, Setting } from "../../platform/setting.ts";
+import { setting } from "../../platform/setting.ts";
 
 export interface ConfiguredExport {
   readonly type: string;

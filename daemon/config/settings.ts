@@ -6,8 +6,16 @@ import { hostname } from "node:os";
 import { defaultSocket, defaultState, ownSurroundings } from "../paths.ts";
 import type { Surroundings } from "../paths.ts";
 import { exportRules, importRules } from "./rule-settings.ts";
-import { choice, flag, integer, optionalInteger, optionalText, size, text } from "./setting.ts";
-import type { Setting } from "./setting.ts";
+import {
+  choice,
+  flag,
+  integer,
+  optionalInteger,
+  optionalText,
+  size,
+  text,
+} from "../../platform/setting.ts";
+import type { Setting } from "../../platform/setting.ts";
 
 /** At most what fits in a Unix socket address with its final zero. */
 export const SOCKET_PATH_BYTES_MAX = 107;

@@ -1,7 +1,7 @@
 /** `causeway lab`: the words of the command, and nothing that is dear to load. */
 import { ConfigError } from "../../platform/errors.ts";
-import type { Command } from "../cli/command.ts";
-import { nearestNames } from "../nearest.ts";
+import type { Command } from "../../platform/cli/command.ts";
+import { nearestNames } from "../../platform/nearest.ts";
 
 const USAGE = `causeway lab: multi-site networks on one Linux machine (needs root)
 

@@ -15,7 +15,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { ConfigError } from "../../platform/errors.ts";
-import { nearestNames } from "../nearest.ts";
+import { nearestNames } from "../../platform/nearest.ts";
 import {
   gatewayAddress,
   hardwareAddress,

@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { keyPath } from "../../daemon/cli/key.ts";
-import { parseArguments } from "../../daemon/cli/arguments.ts";
+import { parseArguments } from "../../platform/cli/arguments.ts";
 import {
   formatDuration,
   formatRemaining,
@@ -14,9 +14,9 @@ import {
   readToken,
   readValue,
 } from "../../daemon/cli/values.ts";
-import { renderTable } from "../../daemon/cli/text-table.ts";
+import { renderTable } from "../../platform/cli/text-table.ts";
 import { parseCopies } from "../../daemon/copies.ts";
-import { nearestNames } from "../../daemon/nearest.ts";
+import { nearestNames } from "../../platform/nearest.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "causeway-values-"));
 afterAll(() => rmSync(directory, { recursive: true }));

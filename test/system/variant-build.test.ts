@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { buildVariant } from "./fixtures/variant-build.ts";
 
-const VERSION = { file: "daemon/version.ts", from: 'return "unknown";', to: 'return "v2";' };
+const VERSION = { file: "platform/io/version.ts", from: 'return "unknown";', to: 'return "v2";' };
 const SCHEMA = {
   file: "overlay/schema/peer.proto",
   from: "message Goodbye {",
@@ -25,7 +25,7 @@ describe("a variant build", () => {
     ["is there twice", "manifest.version", 2],
   ])("is refused when the text to patch %s", async (_, from, times) => {
     const refused = buildVariant("tmisfit", [{ ...VERSION, from }]);
-    await expect(refused).rejects.toThrow(`daemon/version.ts has ${times} times, not once`);
+    await expect(refused).rejects.toThrow(`${VERSION.file} has ${times} times, not once`);
   });
 
   it("is refused when the daemon has no such file", async () => {

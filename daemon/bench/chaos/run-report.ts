@@ -1,5 +1,5 @@
 /** A chaos run as lines for people and as an object for programs. */
-import { renderTable } from "../../cli/text-table.ts";
+import { renderTable } from "../../../platform/cli/text-table.ts";
 import { median, percentile } from "../statistics.ts";
 import type { ChaosResult } from "./chaos-run.ts";
 import { FAULT_TYPES } from "./fault-types.ts";

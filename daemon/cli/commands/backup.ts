@@ -9,11 +9,11 @@ import type { BackupEntry } from "../../../overlay/index.ts";
 import type { BackupAnswer, StatusAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
 import { DaemonError } from "../../errors.ts";
-import type { ParsedArguments } from "../arguments.ts";
+import type { ParsedArguments } from "../../../platform/cli/arguments.ts";
 import { PASSPHRASE_OPTION, readPassphrase, statePath } from "../backup-options.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
-import { count } from "../text-table.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { count } from "../../../platform/cli/text-table.ts";
 
 /** Where the state comes from, and who is told that a backup of it was made. */
 interface Source {

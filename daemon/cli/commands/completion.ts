@@ -3,7 +3,7 @@ import { loadCommands } from "../commands.ts";
 import { SHELLS, renderCompletion } from "../completion-script.ts";
 import type { Shell } from "../completion-script.ts";
 import { printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, defineCommand } from "../define-command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 
 export const completionCommand = defineCommand({
   name: "completion",

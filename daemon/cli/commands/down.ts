@@ -1,6 +1,6 @@
 /** `causeway down`: stops the daemon; keys, membership and records stay for the next start. */
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { stopDaemon } from "../stop-daemon.ts";
 
 export const downCommand = defineCommand({

@@ -2,9 +2,9 @@
 import type { ExplainAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
 import { DaemonError } from "../../errors.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
-import { printable } from "../text-table.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { printable } from "../../../platform/cli/text-table.ts";
 
 export const explainCommand = defineCommand({
   name: "explain",

@@ -4,10 +4,10 @@ import { ConfigError } from "../../../platform/errors.ts";
 import type { DryRunAnswer } from "../../api/bridge-types.ts";
 import { callApi, callApiLines } from "../../api/client.ts";
 import { RemoteError } from "../../errors.ts";
-import type { ParsedArguments } from "../arguments.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import type { CommandIo } from "../command.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import type { ParsedArguments } from "../../../platform/cli/arguments.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import type { CommandIo } from "../../../platform/cli/command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import {
   HERE_OPTION,
   isRuleId,
@@ -18,7 +18,7 @@ import {
   removeRule,
   setRule,
 } from "../rule-view.ts";
-import { renderTable } from "../text-table.ts";
+import { renderTable } from "../../../platform/cli/text-table.ts";
 import { untilInterrupted } from "../until-interrupted.ts";
 
 const RULE_OPTIONS = ["name", "key", "to", "unlisted", "here"];

@@ -1,11 +1,11 @@
 /** `causeway get`: the records under a key. */
 import type { GetAnswer, RecordJson } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
 import { keyPath } from "../key.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { KEY_OPERAND } from "../record-options.ts";
-import { renderTable, shortId } from "../text-table.ts";
+import { renderTable, shortId } from "../../../platform/cli/text-table.ts";
 import { formatRemaining } from "../values.ts";
 
 export const getCommand = defineCommand({

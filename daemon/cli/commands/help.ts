@@ -1,8 +1,8 @@
 /** `causeway help`: the list of commands, or the help of one. */
 import { findCommand, loadCommands } from "../commands.ts";
 import { printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, defineCommand } from "../define-command.ts";
-import { renderPairs } from "../text-table.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { renderPairs } from "../../../platform/cli/text-table.ts";
 
 export const helpCommand = defineCommand({
   name: "help",

@@ -1,11 +1,11 @@
 /** `causeway hosts`: every host known, those of the own subnet first. */
 import type { HostsAnswer, PendingAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import type { ParsedArguments } from "../arguments.ts";
-import type { CommandIo } from "../command.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
-import { renderTable, shortId } from "../text-table.ts";
+import type { ParsedArguments } from "../../../platform/cli/arguments.ts";
+import type { CommandIo } from "../../../platform/cli/command.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { renderTable, shortId } from "../../../platform/cli/text-table.ts";
 
 export const hostsCommand = defineCommand({
   name: "hosts",

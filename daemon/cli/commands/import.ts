@@ -1,10 +1,10 @@
 /** `causeway import`: which services of other subnets are shown on this link. */
 import type { ImportRequest } from "../../../bridge/index.ts";
 import { ConfigError } from "../../../platform/errors.ts";
-import type { ParsedArguments } from "../arguments.ts";
-import { clientSocket } from "../client-socket.ts";
-import type { CommandIo } from "../command.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import type { ParsedArguments } from "../../../platform/cli/arguments.ts";
+import { SOCKET_OPTION, clientSocket } from "../client-socket.ts";
+import type { CommandIo } from "../../../platform/cli/command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import {
   HERE_OPTION,
   isRuleId,

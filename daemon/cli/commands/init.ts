@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { ConfigError } from "../../../platform/errors.ts";
 import { defaultState, ownSurroundings } from "../../paths.ts";
 import { printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, defineCommand } from "../define-command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 
 const NAME = /^[^\p{Cc}]{1,63}$/u;
 

@@ -2,9 +2,9 @@
 import { resolve } from "node:path";
 import { ConfigError, errorCode } from "../../../platform/errors.ts";
 import { defaultState, ownSurroundings } from "../../paths.ts";
-import type { ParsedArguments } from "../arguments.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import type { ParsedArguments } from "../../../platform/cli/arguments.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { stopDaemon } from "../stop-daemon.ts";
 
 export const leaveCommand = defineCommand({

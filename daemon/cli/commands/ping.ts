@@ -1,8 +1,8 @@
 /** `causeway ping`: how far another host is, and how fast. */
 import type { PingAnswer, PingRequest } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { parseBytes } from "../values.ts";
 
 const BYTES_MAX = 1024 ** 3;

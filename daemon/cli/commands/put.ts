@@ -4,12 +4,12 @@ import type { PutAnswer } from "../../api/api-types.ts";
 import { TTL_MS_MAX, TTL_MS_MIN } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
 import { COPIES_ALLOWED, parseCopies } from "../../copies.ts";
-import type { ParsedArguments } from "../arguments.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
+import type { ParsedArguments } from "../../../platform/cli/arguments.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
 import { keyPath } from "../key.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { KEY_OPERAND, SLOT_OPTION, slotOf } from "../record-options.ts";
-import { count } from "../text-table.ts";
+import { count } from "../../../platform/cli/text-table.ts";
 import { parseDuration, readValue } from "../values.ts";
 
 export const putCommand = defineCommand({

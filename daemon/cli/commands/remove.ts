@@ -1,9 +1,9 @@
 /** `causeway remove`: takes this host's own record back. */
 import type { RemoveAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
 import { keyPath } from "../key.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { KEY_OPERAND, SLOT_OPTION, slotOf } from "../record-options.ts";
 
 export const removeCommand = defineCommand({

@@ -15,8 +15,8 @@ import type { Restoration } from "../../../overlay/index.ts";
 import { DaemonError } from "../../errors.ts";
 import { PASSPHRASE_OPTION, readPassphrase, statePath } from "../backup-options.ts";
 import { printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, defineCommand } from "../define-command.ts";
-import { count } from "../text-table.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { count } from "../../../platform/cli/text-table.ts";
 
 const ASIDE_MAX = 100;
 

@@ -1,9 +1,9 @@
 /** `causeway revoke`: takes a host out of the overlay for good. */
 import type { RevokeAnswer, RevokeRequest } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
-import { count, printable } from "../text-table.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { count, printable } from "../../../platform/cli/text-table.ts";
 
 export const revokeCommand = defineCommand({
   name: "revoke",

@@ -2,9 +2,9 @@
 import type { ImportedServiceView, LocalServiceView } from "../../../bridge/index.ts";
 import type { ServicesAnswer } from "../../api/bridge-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
-import { count, printable, renderTable, shortId } from "../text-table.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { count, printable, renderTable, shortId } from "../../../platform/cli/text-table.ts";
 import { formatRemaining } from "../values.ts";
 
 export const servicesCommand = defineCommand({

@@ -1,9 +1,9 @@
 /** `causeway status`: this host, its subnet and its overlay at a glance. */
 import type { StatusAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
-import { count, renderPairs } from "../text-table.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { count, renderPairs } from "../../../platform/cli/text-table.ts";
 
 export const statusCommand = defineCommand({
   name: "status",

@@ -1,9 +1,9 @@
 /** `causeway subnets`: every subnet known, the own one first. */
 import type { SubnetsAnswer } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
-import { renderTable } from "../text-table.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
+import { renderTable } from "../../../platform/cli/text-table.ts";
 
 export const subnetsCommand = defineCommand({
   name: "subnets",

@@ -2,8 +2,8 @@
 import type { TokenAnswer, TokenRequest } from "../../api/api-types.ts";
 import { TTL_MS_MAX, TTL_MS_MIN } from "../../api/api-types.ts";
 import { callApi } from "../../api/client.ts";
-import { clientSocket, printAnswer } from "../client-socket.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { SOCKET_OPTION, clientSocket, printAnswer } from "../client-socket.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { formatDuration, parseDuration } from "../values.ts";
 
 export const tokenCommand = defineCommand({

@@ -4,8 +4,8 @@ import type { Config } from "../../config/settings.ts";
 import type { Given } from "../../config/load.ts";
 import { defaultConfigFile, ownSurroundings } from "../../paths.ts";
 import { ConfigError, errorMessage } from "../../../platform/errors.ts";
-import type { ParsedArguments } from "../arguments.ts";
-import { defineCommand } from "../define-command.ts";
+import type { ParsedArguments } from "../../../platform/cli/arguments.ts";
+import { defineCommand } from "../../../platform/cli/define-command.ts";
 import { readToken } from "../values.ts";
 
 export const upCommand = defineCommand({

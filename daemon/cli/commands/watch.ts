@@ -2,11 +2,11 @@
 import type { WatchLine } from "../../api/api-types.ts";
 import { callApiLines } from "../../api/client.ts";
 import { RemoteError } from "../../errors.ts";
-import { clientSocket } from "../client-socket.ts";
+import { SOCKET_OPTION, clientSocket } from "../client-socket.ts";
 import { keyPath } from "../key.ts";
-import { JSON_OPTION, SOCKET_OPTION, defineCommand } from "../define-command.ts";
+import { JSON_OPTION, defineCommand } from "../../../platform/cli/define-command.ts";
 import { KEY_OPERAND } from "../record-options.ts";
-import { printable, shortId } from "../text-table.ts";
+import { printable, shortId } from "../../../platform/cli/text-table.ts";
 import { untilInterrupted } from "../until-interrupted.ts";
 import { formatRemaining } from "../values.ts";
 

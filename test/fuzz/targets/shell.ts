@@ -15,7 +15,7 @@ import {
 import { findRoute } from "../../../daemon/api/routes.ts";
 import { parseAvahiLine } from "../../../daemon/bench/bridge/avahi-programs.ts";
 import { parsePcap } from "../../../daemon/bench/capture.ts";
-import { parseArguments } from "../../../daemon/cli/arguments.ts";
+import { parseArguments } from "../../../platform/cli/arguments.ts";
 import { keyPath } from "../../../daemon/cli/key.ts";
 import { formatDuration, parseBytes, parseDuration } from "../../../daemon/cli/values.ts";
 import { loadConfig } from "../../../daemon/config/load.ts";
@@ -360,7 +360,7 @@ const OPERANDS = [
 
 const commandLine: FuzzTarget = {
   name: "command-line",
-  covers: ["daemon/cli/arguments.ts parseArguments"],
+  covers: ["platform/cli/arguments.ts parseArguments"],
   format: "text",
   bytesMax: 6000,
   dictionary: [

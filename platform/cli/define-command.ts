@@ -7,12 +7,6 @@ export const JSON_OPTION: OptionSpec = {
   name: "json",
   doc: "print the result as one line of JSON",
 };
-export const SOCKET_OPTION: OptionSpec = {
-  name: "socket",
-  value: "PATH",
-  doc: "socket of the daemon to ask",
-  isPath: true,
-};
 const HELP_OPTION: OptionSpec = { name: "help", doc: "show this help" };
 
 export interface CommandSpec {

@@ -1,5 +1,5 @@
 /** Reads a command's arguments against its table of options. */
-import { ConfigError } from "../../platform/errors.ts";
+import { ConfigError } from "../errors.ts";
 import { nearestNames } from "../nearest.ts";
 import type { OperandSpec, OptionSpec } from "./command.ts";
 

@@ -1,8 +1,8 @@
 /** The version of this program, from the package's own manifest. */
 import { readFileSync } from "node:fs";
 
-/** One level up in a clone, two in the published package, whose code is below `dist/`. */
-const MANIFESTS = ["../package.json", "../../package.json"];
+/** Two levels up in a clone and from the bundle, three in the published package, below `dist/`. */
+const MANIFESTS = ["../../package.json", "../../../package.json"];
 
 export function readVersion(): string {
   for (const path of MANIFESTS) {
