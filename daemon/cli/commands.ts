@@ -33,6 +33,7 @@ const COMMANDS: Readonly<Record<string, Load>> = {
   explain: async () => (await import("./commands/explain.ts")).explainCommand,
   lab: async () => (await import("../lab/command.ts")).labCommand,
   bench: async () => (await import("../bench/command.ts")).benchCommand,
+  sim: async () => (await import("./commands/sim.ts")).simCommand,
   completion: async () => (await import("./commands/completion.ts")).completionCommand,
   help: async () => (await import("./commands/help.ts")).helpCommand,
 };

@@ -20,9 +20,9 @@ function optionsOf({ options = [] }: Command): readonly OptionSpec[] {
 }
 
 /** What may follow the command itself, where that is a short list. */
-function operandsOf({ name }: Command, commands: readonly Command[]): readonly string[] {
+function operandsOf({ name, words }: Command, commands: readonly Command[]): readonly string[] {
   if (name === "help") return commands.map((one) => one.name);
-  return name === "completion" ? SHELLS : [];
+  return name === "completion" ? SHELLS : (words ?? []);
 }
 
 function renderBash(commands: readonly Command[]): string {

@@ -1,9 +1,9 @@
 /** From a YAML file and the command line to a checked `Config`. */
 import { readFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
-import { LineCounter, parseDocument } from "yaml";
 import { ConfigError, errorCode, errorMessage } from "../../platform/errors.ts";
 import { nearestNames } from "../../platform/nearest.ts";
+import { isMapping, parseYamlMapping, showValue } from "../../platform/yaml.ts";
 import { SOCKET_PATH_BYTES_MAX, createSettings } from "./settings.ts";
 import type { Config, SettingName, Settings } from "./settings.ts";
 
@@ -69,7 +69,7 @@ function check(settings: Settings, name: string, value: unknown, file: string): 
   const parsed = parse(value);
   if (parsed !== undefined && "problem" in parsed) throw new ConfigError(where, parsed.problem);
   if (parsed === undefined)
-    throw new ConfigError(where, `${show(value)} is not allowed; allowed: ${allowed}`);
+    throw new ConfigError(where, `${showValue(value)} is not allowed; allowed: ${allowed}`);
   return parsed.value;
 }
 
@@ -92,25 +92,8 @@ function readFile(file: string, isRequired: boolean): Map<string, unknown> {
  * @throws {ConfigError} with line and column when it is not YAML, or not a mapping
  */
 export function parseConfigText(content: string, file: string): Map<string, unknown> {
-  const lineCounter = new LineCounter();
-  // Keys that are lists or mappings, nested a few hundred times, take the parser a minute.
-  const document = parseDocument(content, { lineCounter, prettyErrors: false, stringKeys: true });
-  const [problem] = document.errors;
-  if (problem !== undefined) {
-    const { line, col } = lineCounter.linePos(problem.pos[0]);
-    throw new ConfigError(`${file}:${line}:${col}`, `not valid YAML: ${problem.message}`);
-  }
-  let root: unknown;
-  try {
-    root = document.toJS({ maxAliasCount: 100 });
-  } catch (error) {
-    throw new ConfigError(file, `not usable YAML: ${errorMessage(error)}`, { cause: error });
-  }
   const found = new Map<string, unknown>();
-  if (root === null || root === undefined) return found;
-  if (!isMapping(root))
-    throw new ConfigError(file, `${show(root)} is not a mapping of keys to values`);
-  collect(root, "", found);
+  collect(parseYamlMapping(content, file), "", found);
   return found;
 }
 
@@ -126,23 +109,5 @@ function collect(mapping: object, prefix: string, found: Map<string, unknown>): 
     const name = prefix + key;
     if (SECTIONS.has(name) && isMapping(value)) collect(value, `${name}.`, found);
     else found.set(name, value);
-  }
-}
-
-function isMapping(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
-
-function show(value: unknown): string {
-  const shown = inOneLine(value);
-  return shown.length > 80 ? `${shown.slice(0, 77)}...` : shown;
-}
-
-/** An alias inside of what its anchor names makes a circle, of which JSON knows nothing. */
-function inOneLine(value: unknown): string {
-  try {
-    return JSON.stringify(value) ?? String(value);
-  } catch {
-    return "a value that holds itself";
   }
 }

@@ -17,6 +17,8 @@ export interface Command {
   readonly usage: string;
   /** For shell completion; a command without them completes nothing. */
   readonly options?: readonly OptionSpec[];
+  /** What may follow its name, where that is a short list; for shell completion too. */
+  readonly words?: readonly string[];
   /** Gives the exit status. Errors are thrown: `ConfigError` ends with 2, others with 1. */
   run(args: readonly string[], io: CommandIo): Promise<number>;
 }

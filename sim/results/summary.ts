@@ -1,0 +1,53 @@
+/** A result for people. */
+import { renderPairs, renderTable } from "../../platform/cli/text-table.ts";
+import type { SimulationResult } from "./result.ts";
+
+/** Lines of a table of the samples and what the whole run shows. */
+export function renderSummary(result: SimulationResult): readonly string[] {
+  const { scenario, samples, run } = result;
+  const rows = samples.map((sample) => [
+    `${sample.timeS} s`,
+    String(sample.present),
+    String(sample.joined),
+    share(sample.believedDelivery),
+    share(sample.correctDelivery),
+    sample.meanHops?.toFixed(2) ?? "-",
+    share(sample.accuracy),
+    String(sample.messages),
+  ]);
+  return [
+    `${scenario.protocol}, ${scenario.nodes} nodes at ${scenario.rate}/s, seed ${scenario.seed}`,
+    "",
+    ...renderTable(
+      ["time", "present", "joined", "believed", "correct", "hops", "accuracy", "messages"],
+      rows,
+    ),
+    "",
+    ...renderPairs([
+      ["convergence", seconds(result.convergenceTimeS)],
+      ["for good", seconds(result.permanentConvergenceTimeS)],
+      ["mean hops", result.meanHops?.toFixed(2) ?? "-"],
+      [
+        "latency",
+        result.latencyMs === null
+          ? "-"
+          : `${Math.round(result.latencyMs.p50)} ms, 90 % within ${Math.round(result.latencyMs.p90)} ms`,
+      ],
+      [
+        "load",
+        `${result.load.mean.toFixed(1)} messages a node, Gini ${result.load.gini.toFixed(3)}`,
+      ],
+      ["events", String(result.events)],
+      ["trace hash", result.traceHash],
+      ["cost", `${run.cpuS.toFixed(2)} CPU-s, ${Math.round(run.rssBytes / 1e6)} MB`],
+    ]),
+  ];
+}
+
+function share(value: number | null): string {
+  return value === null ? "-" : `${(value * 100).toFixed(1)} %`;
+}
+
+function seconds(value: number | null): string {
+  return value === null ? "not reached" : `${value} s`;
+}

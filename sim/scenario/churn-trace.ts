@@ -1,0 +1,62 @@
+/** Traces of churn: who came and went when, as CSV. */
+import { ConfigError } from "../../platform/errors.ts";
+import { TIME_MAX_S } from "./schema.ts";
+
+/** Columns of equal length, in order of time. */
+export interface ChurnTrace {
+  readonly timesS: Float64Array;
+  readonly nodes: Int32Array;
+  /** 1 when the node comes, 0 when it goes. */
+  readonly isUp: Uint8Array;
+}
+
+const LINE = /^(\d{1,9}(?:\.\d{1,9})?),(\d{1,9}),(up|down)$/;
+
+/**
+ * Reads lines `seconds,node,up` or `seconds,node,down`; empty ones and those after `#` are left out.
+ *
+ * @param nodesMax  how many nodes the scenario has
+ * @throws {ConfigError} with the line that is wrong
+ */
+export function parseChurnTrace(content: string, file: string, nodesMax: number): ChurnTrace {
+  const timesS: number[] = [];
+  const nodes: number[] = [];
+  const isUp: number[] = [];
+  const present = new Set<number>();
+  let beforeS = 0;
+  let number = 0;
+  for (const raw of content.split("\n")) {
+    number++;
+    const line = raw.trim();
+    if (line === "" || line.startsWith("#")) continue;
+    const refuse = (problem: string): never => {
+      throw new ConfigError(`${file}:${number}`, problem);
+    };
+    const match = LINE.exec(line.replaceAll(" ", ""));
+    if (match === null)
+      return refuse(
+        `"${line.slice(0, 60)}" is not a line "seconds,node,up" or "seconds,node,down"`,
+      );
+    const timeS = Number(match[1]);
+    const node = Number(match[2]);
+    if (timeS > TIME_MAX_S) return refuse(`${timeS} s is over ${TIME_MAX_S} s`);
+    if (timeS < beforeS) return refuse(`${timeS} s is before the line above, ${beforeS} s`);
+    if (node >= nodesMax)
+      return refuse(`node ${node} is not one of the scenario's ${nodesMax}, 0 to ${nodesMax - 1}`);
+    const comes = match[3] === "up";
+    if (comes === present.has(node))
+      return refuse(`node ${node} is ${comes ? "up" : "down"} already`);
+    if (comes) present.add(node);
+    else present.delete(node);
+    beforeS = timeS;
+    timesS.push(timeS);
+    nodes.push(node);
+    isUp.push(comes ? 1 : 0);
+  }
+  if (timesS.length === 0) throw new ConfigError(file, 'holds no line "seconds,node,up"');
+  return {
+    timesS: Float64Array.from(timesS),
+    nodes: Int32Array.from(nodes),
+    isUp: Uint8Array.from(isUp),
+  };
+}

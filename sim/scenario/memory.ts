@@ -1,0 +1,23 @@
+/** Whether a scenario fits into the memory that is free. */
+import { ConfigError } from "../../platform/errors.ts";
+import type { ProtocolName, Scenario } from "./scenario.ts";
+
+/** The program before the first node. */
+const BASE_BYTES = 80e6;
+/** Tables, timers and events on the way, for each node. */
+const BYTES_PER_NODE: Readonly<Record<ProtocolName, number>> = { kademlia: 2500, chord: 1500 };
+
+/** @throws {ConfigError} that says how many nodes do fit */
+export function refuseTooLarge({ protocol, nodes }: Scenario, freeBytes: number): void {
+  const needed = BASE_BYTES + nodes * BYTES_PER_NODE[protocol];
+  if (needed <= freeBytes) return;
+  const fitting = Math.floor((freeBytes - BASE_BYTES) / BYTES_PER_NODE[protocol]);
+  throw new ConfigError(
+    "nodes",
+    `${nodes} nodes of ${protocol} need about ${gigabytes(needed)}, and ${gigabytes(freeBytes)} are free here; ${Math.max(0, fitting)} fit`,
+  );
+}
+
+function gigabytes(bytes: number): string {
+  return `${(bytes / 1e9).toFixed(1)} GB`;
+}
