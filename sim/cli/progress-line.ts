@@ -23,6 +23,13 @@ export function renderProgress(view: ProgressView): string {
   ].join(", ");
 }
 
+/** `12 of 40 points, 3 min left`; what was finished before counts nowhere. */
+export function renderSweepProgress(finished: number, points: number, passedS: number): string {
+  const left =
+    finished === 0 ? "" : `, ${formatLeft((passedS / finished) * (points - finished))} left`;
+  return `${finished} of ${points} points${left}`;
+}
+
 function millions(n: number): string {
   return n < 1e5 ? String(Math.round(n)) : `${(n / 1e6).toFixed(2)} M`;
 }

@@ -1,5 +1,6 @@
 /** Files that the user names: scenarios, sweeps, matrices and traces. */
 import { open, readFile } from "node:fs/promises";
+import { text } from "node:stream/consumers";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
 import { parseScenarioText } from "../scenario/assignments.ts";
 import type { Assignment } from "../scenario/assignments.ts";
@@ -32,12 +33,12 @@ export async function readInputs({ nodes, delay, churn }: Scenario): Promise<Sce
   const matrix =
     delay.model === "matrix" && matrixFile !== null
       ? parseDelayMatrix(await readInput("delay.matrixFile", matrixFile), matrixFile)
-      : null;
-  const trace =
+      : [];
+  const churnTrace =
     churn.model === "trace" && traceFile !== null
       ? parseChurnTrace(await readInput("churn.traceFile", traceFile), traceFile, nodes)
-      : null;
-  return { matrix, trace };
+      : [];
+  return { matrix, churnTrace };
 }
 
 function readInput(field: string, file: string): Promise<string> {
@@ -54,4 +55,8 @@ async function readText(where: string, file: string, bytesMax: number): Promise<
     throw new ConfigError(where, `cannot be read: ${errorMessage(error)}`, { cause: error });
   }
   throw new ConfigError(where, `has ${bytes} bytes; at most ${bytesMax} are read`);
+}
+
+export function readStandardInput(): Promise<string> {
+  return text(process.stdin);
 }

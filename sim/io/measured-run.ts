@@ -47,6 +47,7 @@ export async function runMeasured(
   return {
     version: readVersion(),
     ...found,
+    scenario,
     run: {
       cpuS: (user + system) / 1e6,
       wallS: (performance.now() - startedAtMs) / 1000,

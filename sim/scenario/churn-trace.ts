@@ -2,12 +2,11 @@
 import { ConfigError } from "../../platform/errors.ts";
 import { TIME_MAX_S } from "./schema.ts";
 
-/** Columns of equal length, in order of time. */
-export interface ChurnTrace {
-  readonly timesS: Float64Array;
-  readonly nodes: Int32Array;
-  /** 1 when the node comes, 0 when it goes. */
-  readonly isUp: Uint8Array;
+/** Somebody comes or goes. */
+export interface TraceLine {
+  readonly timeS: number;
+  readonly node: number;
+  readonly isUp: boolean;
 }
 
 const LINE = /^(\d{1,9}(?:\.\d{1,9})?),(\d{1,9}),(up|down)$/;
@@ -16,12 +15,15 @@ const LINE = /^(\d{1,9}(?:\.\d{1,9})?),(\d{1,9}),(up|down)$/;
  * Reads lines `seconds,node,up` or `seconds,node,down`; empty ones and those after `#` are left out.
  *
  * @param nodesMax  how many nodes the scenario has
+ * @returns lines in order of time
  * @throws {ConfigError} with the line that is wrong
  */
-export function parseChurnTrace(content: string, file: string, nodesMax: number): ChurnTrace {
-  const timesS: number[] = [];
-  const nodes: number[] = [];
-  const isUp: number[] = [];
+export function parseChurnTrace(
+  content: string,
+  file: string,
+  nodesMax: number,
+): readonly TraceLine[] {
+  const lines: TraceLine[] = [];
   const present = new Set<number>();
   let beforeS = 0;
   let number = 0;
@@ -43,20 +45,14 @@ export function parseChurnTrace(content: string, file: string, nodesMax: number)
     if (timeS < beforeS) return refuse(`${timeS} s is before the line above, ${beforeS} s`);
     if (node >= nodesMax)
       return refuse(`node ${node} is not one of the scenario's ${nodesMax}, 0 to ${nodesMax - 1}`);
-    const comes = match[3] === "up";
-    if (comes === present.has(node))
-      return refuse(`node ${node} is ${comes ? "up" : "down"} already`);
-    if (comes) present.add(node);
+    const isUp = match[3] === "up";
+    if (isUp === present.has(node))
+      return refuse(`node ${node} is ${isUp ? "up" : "down"} already`);
+    if (isUp) present.add(node);
     else present.delete(node);
     beforeS = timeS;
-    timesS.push(timeS);
-    nodes.push(node);
-    isUp.push(comes ? 1 : 0);
+    lines.push({ timeS, node, isUp });
   }
-  if (timesS.length === 0) throw new ConfigError(file, 'holds no line "seconds,node,up"');
-  return {
-    timesS: Float64Array.from(timesS),
-    nodes: Int32Array.from(nodes),
-    isUp: Uint8Array.from(isUp),
-  };
+  if (lines.length === 0) throw new ConfigError(file, 'holds no line "seconds,node,up"');
+  return lines;
 }

@@ -1,10 +1,9 @@
 /** What a scenario has in files of its own, read and checked. */
-import type { ChurnTrace } from "./churn-trace.ts";
-import type { DelayMatrix } from "./delay-matrix.ts";
+import type { TraceLine } from "./churn-trace.ts";
 
 export interface ScenarioInputs {
-  /** Of `delay.model: matrix`, else null. */
-  readonly matrix: DelayMatrix | null;
-  /** Of `churn.model: trace`, else null. */
-  readonly trace: ChurnTrace | null;
+  /** Rows of one-way milliseconds, of `delay.model: matrix`; else empty. */
+  readonly matrix: readonly Float64Array[];
+  /** Of `churn.model: trace`, in order of time; else empty. */
+  readonly churnTrace: readonly TraceLine[];
 }
