@@ -9,7 +9,7 @@ import { isRefusal } from "./engine/target.ts";
 import { TARGETS } from "./targets/index.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const FOLDERS = ["platform", "packets", "overlay", "bridge", "daemon"];
+const FOLDERS = ["platform", "packets", "overlay", "bridge", "daemon", "sim"];
 const DECODER =
   /^export (?:async )?(?:function|const) ((?:decode|parse|check|verify)[A-Z]\w*|\w+Codec)\b/gm;
 

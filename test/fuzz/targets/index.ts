@@ -12,6 +12,7 @@ import { MESSAGE_TARGETS } from "./messages.ts";
 import { RECORD_TARGETS } from "./records.ts";
 import { RELAY_TARGETS } from "./relay.ts";
 import { SHELL_TARGETS } from "./shell.ts";
+import { SIMULATION_TARGETS } from "./simulation.ts";
 import { STATE_TARGETS } from "./state.ts";
 import { STREAM_TARGETS } from "./streams.ts";
 
@@ -30,4 +31,5 @@ export const TARGETS: readonly FuzzTarget[] = [
   ...BRIDGE_RULE_TARGETS,
   ...BRIDGE_EXCHANGE_TARGETS,
   ...SHELL_TARGETS,
+  ...SIMULATION_TARGETS,
 ];

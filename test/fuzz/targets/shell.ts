@@ -112,7 +112,7 @@ const settings = createSettings();
 
 const config: FuzzTarget = {
   name: "config",
-  covers: ["daemon/config/load.ts parseConfigText"],
+  covers: ["daemon/config/load.ts parseConfigText", "platform/yaml.ts parseYamlMapping"],
   format: "text",
   bytesMax: 16 * 1024,
   dictionary: [
