@@ -94,7 +94,17 @@ function check(path: FieldPath, value: unknown, where: string): unknown {
   if (parsed === undefined)
     throw new ConfigError(where, `${showValue(value)} is not allowed; allowed: ${allowed}`);
   if ("problem" in parsed) throw new ConfigError(where, parsed.problem);
-  return parsed.value;
+  return withoutNegativeZero(parsed.value);
+}
+
+/** JSON and YAML print it as 0, and a scenario that is printed is to be the same. */
+function withoutNegativeZero(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNegativeZero);
+  if (isMapping(value))
+    return Object.fromEntries(
+      Object.entries(value).map(([name, inner]) => [name, withoutNegativeZero(inner)]),
+    );
+  return value === 0 ? 0 : value;
 }
 
 function membersOf(group: string): readonly string[] {
