@@ -5,7 +5,28 @@
  * them for the shells, which a test compares. `causeway bench sim` is the one named `bench`.
  */
 import type { Command } from "../../platform/cli/command.ts";
+import type { RunEngine } from "../io/measured-run.ts";
 
 export type SimCommands = Readonly<Record<string, () => Promise<Command>>>;
 
-export const SIM_COMMANDS: SimCommands = {};
+/** The engine, which takes longer to load than the rest together. */
+const engine: RunEngine = async (scenario, hooks) =>
+  (await import("../io/run-simulation.ts")).runSimulation(scenario, hooks);
+
+export const SIM_COMMANDS: SimCommands = {
+  bootstrap: async () =>
+    (await import("./simulate-command.ts")).createSimulateCommand(
+      "bootstrap",
+      "How fast an overlay forms when all nodes come at once",
+      engine,
+    ),
+  churn: async () =>
+    (await import("./simulate-command.ts")).createSimulateCommand(
+      "churn",
+      "How an overlay fares while nodes come and go, crash and reboot",
+      engine,
+    ),
+  sweep: async () => (await import("./sweep-command.ts")).sweepCommand,
+  point: async () => (await import("./point-command.ts")).createPointCommand(engine),
+  collect: async () => (await import("./collect-command.ts")).collectCommand,
+};

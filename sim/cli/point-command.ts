@@ -14,7 +14,12 @@ import { parseShare, pointsOfShare } from "../sweep/slurm-batch.ts";
 import { pointsOf } from "../sweep/sweep-plan.ts";
 
 /** The engine wants one; whoever ends a point kills its process. */
-const HOOKS = { signal: new AbortController().signal, onProgress: () => undefined };
+const WATCH = {
+  signal: new AbortController().signal,
+  trace: undefined,
+  wantsEdges: false,
+  onProgress: () => undefined,
+};
 
 export function createPointCommand(engine: RunEngine): Command {
   return defineCommand({
@@ -37,7 +42,7 @@ export function createPointCommand(engine: RunEngine): Command {
       if (directory !== undefined && share !== undefined) await runShare(directory, share, engine);
       else
         for (const scenario of await readScenarios())
-          io.stdout(JSON.stringify(await runMeasured(engine, scenario, HOOKS)));
+          io.stdout(JSON.stringify((await runMeasured(engine, scenario, WATCH)).result));
       return 0;
     },
   });
@@ -47,7 +52,7 @@ async function runShare(directory: string, text: string, engine: RunEngine): Pro
   const { share, count } = parseShare(text);
   const points = pointsOfShare(pointsOf(await readSweep(directory)), share, count);
   for (const point of await unfinished(directory, points))
-    await writePoint(directory, point, await runMeasured(engine, point.scenario, HOOKS));
+    await writePoint(directory, point, (await runMeasured(engine, point.scenario, WATCH)).result);
 }
 
 async function readScenarios(): Promise<readonly Scenario[]> {

@@ -2,11 +2,14 @@
 import type { ParsedArguments } from "../../platform/cli/arguments.ts";
 import type { CommandIo, OptionSpec } from "../../platform/cli/command.ts";
 import { JSON_OPTION } from "../../platform/cli/define-command.ts";
+import { ConfigError } from "../../platform/errors.ts";
+import type { MeasuredRun } from "../io/measured-run.ts";
 import { makeDirectory, writeOutput } from "../io/output-files.ts";
 import { rasterise } from "../io/rasterise.ts";
 import { renderLinePlot } from "../plots/line-plot.ts";
 import type { LinePlot } from "../plots/line-plot.ts";
 import { deliveryPlot } from "../plots/result-plots.ts";
+import { renderDot, renderTopology } from "../plots/topology.ts";
 import { THEMES } from "../plots/theme.ts";
 import type { Theme } from "../plots/theme.ts";
 import { renderSamplesCsv } from "../results/csv.ts";
@@ -33,6 +36,12 @@ export const RESULT_OPTIONS: readonly OptionSpec[] = [
     name: "out",
     value: "DIR",
     doc: "write all of these into a directory: scenario.yaml, result.json, samples.csv, delivery.svg, delivery.png",
+    isPath: true,
+  },
+  {
+    name: "topology",
+    value: "FILE",
+    doc: "write who knows whom at the end; FILE ends in .dot, .svg or .png",
     isPath: true,
   },
   THEME_OPTION,
@@ -67,6 +76,26 @@ export async function deliverResult(
   if (files.png !== undefined) await writeOutput(files.png, await renderPng(plot, theme));
   if (args.has("json")) io.stdout(json);
   else for (const line of renderSummary(result)) io.stdout(line);
+}
+
+/** @throws {ConfigError} unless its name says what it is to be */
+export function refuseOtherTopology(file: string): void {
+  if (!/\.(?:dot|svg|png)$/.test(file))
+    throw new ConfigError("--topology", `${file} does not end in .dot, .svg or .png`);
+}
+
+/** Writes the topology in the form that the file's name tells. */
+export async function writeTopology(
+  file: string,
+  { result, edges }: MeasuredRun,
+  theme: Theme,
+): Promise<void> {
+  const { protocol, nodes, seed } = result.scenario;
+  const title = `${protocol}, ${nodes} nodes, seed ${seed}, after ${result.samples.at(-1)?.timeS ?? 0} s`;
+  if (file.endsWith(".dot")) return writeOutput(file, renderDot(title, edges()));
+  const isPng = file.endsWith(".png");
+  const svg = renderTopology(title, edges(), isPng && theme === "auto" ? "light" : theme);
+  await writeOutput(file, isPng ? await rasterise(svg, ZOOM) : svg);
 }
 
 /** Writes `NAME.svg` and `NAME.png`. */

@@ -1,14 +1,22 @@
 /** `causeway sim bootstrap` and its like: one scenario, one run. */
+import type { ParsedArguments } from "../../platform/cli/arguments.ts";
 import type { Command } from "../../platform/cli/command.ts";
 import { defineCommand } from "../../platform/cli/define-command.ts";
 import { interruptible } from "../io/interruption.ts";
 import { runMeasured } from "../io/measured-run.ts";
-import type { RunEngine } from "../io/measured-run.ts";
+import type { MeasuredRun, RunEngine } from "../io/measured-run.ts";
 import { ProgressReport } from "../io/progress-report.ts";
 import { printScenario } from "../scenario/print.ts";
-import type { Kind } from "../scenario/scenario.ts";
-import { RESULT_OPTIONS, deliverResult } from "./result-options.ts";
+import type { Kind, Scenario } from "../scenario/scenario.ts";
+import {
+  RESULT_OPTIONS,
+  refuseOtherTopology,
+  deliverResult,
+  themeOf,
+  writeTopology,
+} from "./result-options.ts";
 import { SCENARIO_OPTIONS, scenarioFrom } from "./scenario-options.ts";
+import { TRACE_OPTIONS, openTrace } from "./trace-options.ts";
 
 const DETAILS = [
   "Later ones win: the defaults, the file, options by name, --set. Same scenario and seed, same results",
@@ -21,7 +29,7 @@ export function createSimulateCommand(kind: Kind, summary: string, engine: RunEn
     name: `sim ${kind}`,
     summary,
     operands: [],
-    options: [...SCENARIO_OPTIONS, ...RESULT_OPTIONS],
+    options: [...SCENARIO_OPTIONS, ...RESULT_OPTIONS, ...TRACE_OPTIONS],
     details: DETAILS,
     async action(args, io) {
       const scenario = await scenarioFrom(args, kind);
@@ -29,12 +37,39 @@ export function createSimulateCommand(kind: Kind, summary: string, engine: RunEn
         io.stdout(printScenario(scenario));
         return 0;
       }
-      const progress = new ProgressReport(args.has("progress"));
-      const result = await interruptible((signal) =>
-        runMeasured(engine, scenario, { signal, onProgress: (now) => progress.update(now) }),
-      ).finally(() => progress.end());
-      await deliverResult(result, args, io);
+      const topology = args.value("topology");
+      if (topology !== undefined) refuseOtherTopology(topology);
+      const run = await simulate(engine, scenario, args);
+      await deliverResult(run.result, args, io);
+      // What cannot be drawn shall not take the results with it.
+      if (topology !== undefined) await writeTopology(topology, run, themeOf(args));
       return 0;
     },
   });
+}
+
+async function simulate(
+  engine: RunEngine,
+  scenario: Scenario,
+  args: ParsedArguments,
+): Promise<MeasuredRun> {
+  const trace = openTrace(args, scenario);
+  const progress = new ProgressReport(args.has("progress"));
+  try {
+    const run = await interruptible((signal) =>
+      runMeasured(engine, scenario, {
+        signal,
+        trace: trace?.write,
+        wantsEdges: args.value("topology") !== undefined,
+        onProgress: (now) => progress.update(now),
+      }),
+    );
+    trace?.file.keep();
+    return run;
+  } catch (error) {
+    trace?.file.drop();
+    throw error;
+  } finally {
+    progress.end();
+  }
 }

@@ -1,11 +1,16 @@
 /** One run on this machine, with what it cost. */
 import { hostname } from "node:os";
 import { readVersion } from "../../platform/io/version.ts";
+import type { Trace } from "../engine/trace-hash.ts";
 import type { SimulationResult } from "../results/result.ts";
-import type { ScenarioInputs } from "../scenario/inputs.ts";
 import { refuseTooLarge } from "../scenario/memory.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { readInputs } from "./input-files.ts";
+import { freeBytes } from "./machine.ts";
+import type { Finished, RunHooks } from "./run-simulation.ts";
+
+/** The engine, as its users see it. */
+export type RunEngine = (scenario: Scenario, hooks: RunHooks) => Promise<Finished>;
 
 export interface Progress {
   readonly simulatedS: number;
@@ -13,20 +18,20 @@ export interface Progress {
   readonly events: number;
 }
 
-export interface RunHooks {
-  onProgress(progress: Progress): void;
+/** What others want of a run while it goes on. */
+export interface RunWatch {
   readonly signal: AbortSignal;
+  /** Sees every event; undefined: nobody. */
+  readonly trace: Trace | undefined;
+  /** Whether the topology will be looked at. */
+  readonly wantsEdges: boolean;
+  onProgress(progress: Progress): void;
 }
 
-/** What the engine tells of a run. */
-export type Findings = Omit<SimulationResult, "version" | "run">;
-
-/** The engine, as its users see it. */
-export type RunEngine = (
-  scenario: Scenario,
-  inputs: ScenarioInputs,
-  hooks: RunHooks,
-) => Promise<Findings>;
+export interface MeasuredRun {
+  readonly result: SimulationResult;
+  edges(): Iterable<readonly [number, number]>;
+}
 
 /**
  * Runs a scenario, and adds the version and the `run` block.
@@ -36,18 +41,22 @@ export type RunEngine = (
 export async function runMeasured(
   engine: RunEngine,
   scenario: Scenario,
-  hooks: RunHooks,
-): Promise<SimulationResult> {
-  refuseTooLarge(scenario, process.availableMemory());
+  { signal, trace, wantsEdges, onProgress }: RunWatch,
+): Promise<MeasuredRun> {
+  refuseTooLarge(scenario, freeBytes());
   const inputs = await readInputs(scenario);
   const startedAtMs = performance.now();
   const cpuBefore = process.cpuUsage();
-  const found = await engine(scenario, inputs, hooks);
+  const { durationS } = scenario;
+  const finished = await engine(scenario, {
+    ...inputs,
+    ...{ signal, trace, wantsEdges },
+    onProgress: ({ simulatedS, events }) => onProgress({ simulatedS, durationS, events }),
+  });
   const { user, system } = process.cpuUsage(cpuBefore);
-  return {
+  const result: SimulationResult = {
     version: readVersion(),
-    ...found,
-    scenario,
+    ...finished.outcome,
     run: {
       cpuS: (user + system) / 1e6,
       wallS: (performance.now() - startedAtMs) / 1000,
@@ -57,4 +66,5 @@ export async function runMeasured(
       node: process.version,
     },
   };
+  return { result, edges: () => finished.edges() };
 }

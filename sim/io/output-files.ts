@@ -4,6 +4,9 @@ import { dirname } from "node:path";
 import { ConfigError, errorCode, errorMessage } from "../../platform/errors.ts";
 import { SimulationError } from "../errors.ts";
 
+/** Pieces of a text are for what may be longer than a string. */
+type Content = string | Uint8Array | Iterable<string>;
+
 /**
  * Writes beside it, flushes to disk, and renames into place; several processes may do so at once.
  *
@@ -12,7 +15,7 @@ import { SimulationError } from "../errors.ts";
  * @throws {SimulationError} ERR_SIM_DISK_FULL, with nothing left behind
  * @throws {ConfigError} when there is no such place, or it may not be written
  */
-export async function writeOutput(path: string, data: string | Uint8Array): Promise<void> {
+export async function writeOutput(path: string, data: Content): Promise<void> {
   const part = `${path}.${process.pid}.part`;
   try {
     if (await isSpecial(path)) return await writeFile(path, data);
@@ -21,7 +24,7 @@ export async function writeOutput(path: string, data: string | Uint8Array): Prom
     await flushDirectory(dirname(path));
   } catch (error) {
     await rm(part, { force: true }).catch(() => undefined);
-    throw describeFailure(path, error);
+    throw writeFailure(path, error);
   }
 }
 
@@ -33,7 +36,7 @@ async function isSpecial(path: string): Promise<boolean> {
   }
 }
 
-async function writeFlushed(path: string, data: string | Uint8Array): Promise<void> {
+async function writeFlushed(path: string, data: Content): Promise<void> {
   await using handle = await open(path, "w", 0o644);
   await handle.writeFile(data);
   await handle.sync();
@@ -49,7 +52,8 @@ async function flushDirectory(path: string): Promise<void> {
   }
 }
 
-function describeFailure(path: string, error: unknown): Error {
+/** The error to throw when a file cannot be written. */
+export function writeFailure(path: string, error: unknown): Error {
   const code = errorCode(error) ?? "";
   if (code === "ENOSPC" || code === "EDQUOT")
     return new SimulationError(
@@ -69,7 +73,7 @@ export async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path, { recursive: true });
   } catch (error) {
-    if (errorCode(error) === "ENOSPC") throw describeFailure(path, error);
+    if (errorCode(error) === "ENOSPC") throw writeFailure(path, error);
     throw new ConfigError(path, `cannot be made: ${errorMessage(error)}`, { cause: error });
   }
 }

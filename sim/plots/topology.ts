@@ -12,18 +12,20 @@ const SIZE = 900;
 const MARGIN = 50;
 /** More are a black disc. */
 const EDGES_MAX = 50_000;
+const PIECE_CHARACTERS = 1 << 16;
 
-/** Graphviz; `neato` and `sfdp` lay it out. */
-export function renderDot(title: string, edges: readonly Edge[]): string {
+/** Graphviz, in pieces of many lines; `neato` and `sfdp` lay it out. */
+export function* renderDot(title: string, edges: Iterable<Edge>): Generator<string> {
   const name = title.replaceAll(/["\\\n\r]/g, " ");
-  return [
-    `digraph "${name}" {`,
-    "  node [shape=point];",
-    "  edge [arrowsize=0.4];",
-    ...edges.map(([from, to]) => `  ${from} -> ${to};`),
-    "}",
-    "",
-  ].join("\n");
+  yield `digraph "${name}" {\n  node [shape=point];\n  edge [arrowsize=0.4];\n`;
+  let piece = "";
+  for (const [from, to] of edges) {
+    piece += `  ${from} -> ${to};\n`;
+    if (piece.length < PIECE_CHARACTERS) continue;
+    yield piece;
+    piece = "";
+  }
+  yield `${piece}}\n`;
 }
 
 /**
@@ -32,11 +34,12 @@ export function renderDot(title: string, edges: readonly Edge[]): string {
  *
  * @throws {SimulationError} ERR_SIM_TOO_LARGE with advice
  */
-export function renderTopology(title: string, edges: readonly Edge[], theme: Theme): string {
+export function renderTopology(title: string, all: Iterable<Edge>, theme: Theme): string {
+  const edges = [...Iterator.from(all).take(EDGES_MAX + 1)];
   if (edges.length > EDGES_MAX)
     throw new SimulationError(
       "ERR_SIM_TOO_LARGE",
-      `${edges.length} edges cannot be seen in one drawing, at most ${EDGES_MAX}; write a .dot file and draw it with sfdp, or simulate fewer nodes`,
+      `more than ${EDGES_MAX} edges cannot be seen in one drawing; write a .dot file and draw it with sfdp, or simulate fewer nodes`,
     );
   const places = layOutTopology(edges);
   const scale = (value: number): string => coordinate(SIZE / 2 + value * (SIZE / 2 - MARGIN));

@@ -61,3 +61,20 @@ export function parseTimeRange(text: string): NumberRange {
 export function isInRanges(ranges: readonly NumberRange[], value: number): boolean {
   return ranges.some(({ from, to }) => value >= from && value <= to);
 }
+
+/**
+ * Reads names of types, separated by commas.
+ *
+ * @param known  those that there are; a protocol's own timers are `timer N` besides
+ * @throws {ConfigError} for another
+ */
+export function parseEventTypes(text: string, known: readonly string[]): ReadonlySet<string> {
+  const types = text.split(",").map((type) => type.trim());
+  for (const type of types)
+    if (!known.includes(type) && !/^timer \d{1,3}$/.test(type))
+      throw new ConfigError(
+        "--trace-type",
+        `${showValue(type)} is not allowed; allowed: ${known.join(", ")}, timer N`,
+      );
+  return new Set(types);
+}

@@ -1,5 +1,5 @@
 /** What a scenario has in files of its own, read and checked. */
-import type { TraceLine } from "./churn-trace.ts";
+import type { TraceLine } from "../engine/script.ts";
 
 export interface ScenarioInputs {
   /** Rows of one-way milliseconds, of `delay.model: matrix`; else empty. */

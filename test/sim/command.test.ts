@@ -172,3 +172,70 @@ describe("the progress line", () => {
     expect(renderProgress({ ...view, eventsPerS: 10, leftS: 600 })).toContain("10 min left");
   });
 });
+
+describe("with the engine", () => {
+  async function real(...args: readonly string[]) {
+    const out: string[] = [];
+    const err: string[] = [];
+    const status = await runSimCli(["sim", ...args], SIM_COMMANDS, {
+      stdout: (line) => void out.push(line),
+      stderr: (line) => void err.push(line),
+    });
+    return { status, out: out.join("\n"), err: err.join("\n") };
+  }
+
+  const SMALL = ["bootstrap", "--nodes", "100", "--rate", "50", "--seed", "3"];
+
+  it("gives the same bytes twice, and on two threads", async () => {
+    const [one, two, three] = await Promise.all([
+      real(...SMALL, "--json"),
+      real(...SMALL, "--json"),
+      real(...SMALL, "--json", "--threads", "2"),
+    ]);
+    const [first, second, threaded] = [one, two, three].map(
+      ({ out }) => JSON.parse(out) as Record<string, unknown>,
+    );
+    expect({ ...second, run: null }).toEqual({ ...first, run: null });
+    expect({ ...threaded, run: null, scenario: null }).toEqual({
+      ...first,
+      run: null,
+      scenario: null,
+    });
+    expect(first?.["convergenceTimeS"]).toBeLessThanOrEqual(15);
+    expect(first?.["samples"]).toHaveLength(4);
+  });
+
+  it("writes the events that were asked for, and who knows whom", async () => {
+    const trace = file("events.csv");
+    const dot = file("known.dot");
+    const svg = file("known.svg");
+    const filters = ["--trace-node", "5..6", "--trace-time", "2..3"];
+    const types = ["--trace-type", "find-node,query timer"];
+    expect(
+      (await real(...SMALL, "--topology", dot, "--trace", trace, ...filters, ...types)).err,
+    ).toBe("");
+    const [head, ...rows] = readFileSync(trace, "utf8").trimEnd().split("\n");
+    expect(head).toBe("timeS,type,to,from,a,b,c");
+    const seen = rows.map((row) => row.split(","));
+    expect(new Set(seen.map(([, type]) => type))).toEqual(new Set(["find-node", "query timer"]));
+    for (const [timeS, , to, from] of seen) {
+      expect(Number(timeS) >= 2 && Number(timeS) <= 3).toBe(true);
+      expect(["5", "6"].includes(to!) || ["5", "6"].includes(from!)).toBe(true);
+    }
+    expect(readFileSync(dot, "utf8").split("\n").length).toBeGreaterThan(500);
+    expect((await real(...SMALL, "--topology", svg)).status).toBe(0);
+    expect(readFileSync(svg, "utf8").match(/<circle/g)).toHaveLength(100);
+  });
+
+  it.each([
+    [["--trace-node", "5"], "--trace-node: needs --trace FILE"],
+    [["--trace", "/nowhere/a.csv"], "/nowhere/a.csv: cannot be written"],
+    [["--trace", "a.csv", "--trace-type", "x"], '--trace-type: "x" is not allowed; allowed: ask-'],
+    [["--topology", "a.gif"], "--topology: a.gif does not end in .dot, .svg or .png"],
+  ])("refuses %j", async (args, message) => {
+    const { status, err } = await real(...SMALL, ...args);
+    expect(status).toBe(2);
+    expect(err).toContain(message);
+    expect(existsSync("a.csv")).toBe(false);
+  });
+});

@@ -11,7 +11,13 @@ import type { Command } from "../../../platform/cli/command.ts";
 import { renderPairs } from "../../../platform/cli/text-table.ts";
 
 /** Its commands, each with a line of help. */
-export const SIM_WORDS: Readonly<Record<string, string>> = {};
+export const SIM_WORDS: Readonly<Record<string, string>> = {
+  bootstrap: "How fast an overlay forms when all nodes come at once",
+  churn: "How an overlay fares while nodes come and go, crash and reboot",
+  sweep: "Run a scenario with several values and seeds, and go on where it was interrupted",
+  point: "Run single points of a sweep, as its engines do",
+  collect: "Merge the finished points of a sweep into tables and plots",
+};
 
 export const simCommand: Command = {
   name: "sim",

@@ -1,7 +1,11 @@
 /** What people hand to the simulator: scenarios, sweeps, traces, matrices, words; and its results. */
 import { ConfigError } from "../../../platform/errors.ts";
 import { utf8 } from "../../../platform/bytes.ts";
-import { parseNodeRanges, parseTimeRange } from "../../../sim/results/event-filter.ts";
+import {
+  parseEventTypes,
+  parseNodeRanges,
+  parseTimeRange,
+} from "../../../sim/results/event-filter.ts";
 import { parseResult } from "../../../sim/results/result-file.ts";
 import { parseScenarioText, parseSet } from "../../../sim/scenario/assignments.ts";
 import { parseChurnTrace } from "../../../sim/scenario/churn-trace.ts";
@@ -109,11 +113,13 @@ const words: FuzzTarget = {
     "sim/sweep/sweep-file.ts parseSeeds",
     "sim/sweep/slurm-batch.ts parseShare",
     "sim/results/event-filter.ts parseNodeRanges",
+    "sim/results/event-filter.ts parseEventTypes",
     "sim/results/event-filter.ts parseTimeRange",
   ],
   bytesMax: 256,
   dictionary: ["..", ",", "/", "1", "4294967295"],
-  seeds: () => ["1..10", "1,4,7", "3/10", "10..12.5", ".."].map((word) => utf8(word)),
+  seeds: () =>
+    ["1..10", "1,4,7", "3/10", "10..12.5", "..", "find-node,timer 1"].map((word) => utf8(word)),
   run(bytes) {
     const word = text(bytes);
     const seeds = accepted(() => parseSeeds(word)) ?? [];
@@ -121,6 +127,9 @@ const words: FuzzTarget = {
     const part = accepted(() => parseShare(word));
     if (part !== undefined && !(part.share < part.count)) throw new Violation("no such share");
     const ranges = accepted(() => parseNodeRanges(word)) ?? [];
+    const types = accepted(() => parseEventTypes(word, ["find-node"])) ?? [];
+    for (const type of types)
+      if (!/^(?:find-node|timer \d+)$/.test(type)) throw new Violation(type);
     const times = accepted(() => parseTimeRange(word));
     for (const { from, to } of times === undefined ? ranges : [...ranges, times])
       if (!(from <= to)) throw new Violation("a range that ends before it begins");

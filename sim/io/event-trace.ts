@@ -1,0 +1,78 @@
+/** Writes the events of a run into a file while it goes on. */
+import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import type { Trace } from "../engine/trace-hash.ts";
+import { isInRanges } from "../results/event-filter.ts";
+import type { EventFilter } from "../results/event-filter.ts";
+import { writeFailure } from "./output-files.ts";
+
+const BUFFER_CHARACTERS = 1 << 16;
+const NS_PER_S = 1e9;
+
+/** CSV with a line for each event; it has its name once the run has ended well. */
+export class EventTrace {
+  readonly #path: string;
+  readonly #part: string;
+  readonly #file: number;
+  #buffer = "timeS,type,to,from,a,b,c\n";
+  #events = 0;
+
+  /** @throws {ConfigError} when there can be no such file */
+  constructor(path: string) {
+    this.#path = path;
+    this.#part = `${path}.${process.pid}.part`;
+    try {
+      this.#file = openSync(this.#part, "w", 0o644);
+    } catch (error) {
+      throw writeFailure(path, error);
+    }
+  }
+
+  /** How many events were written. */
+  get events(): number {
+    return this.#events;
+  }
+
+  /** @throws {SimulationError} from within the run, when the disk is full */
+  writerFor({ nodes, types, times }: EventFilter, nameOf: (type: number) => string): Trace {
+    const fromNs = times.from * NS_PER_S;
+    const toNs = times.to * NS_PER_S;
+    const names = new Map<number, string | null>();
+    return (timeNs, to, from, type, a, b, c) => {
+      if (timeNs < fromNs || timeNs > toNs) return;
+      let name = names.get(type);
+      if (name === undefined) {
+        const known = nameOf(type);
+        name = types === null || types.has(known) ? known : null;
+        names.set(type, name);
+      }
+      if (name === null) return;
+      if (nodes !== null && !isInRanges(nodes, to) && !isInRanges(nodes, from)) return;
+      this.#events++;
+      this.#buffer += `${timeNs / NS_PER_S},${name},${to},${from},${a},${b},${c}\n`;
+      if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush();
+    };
+  }
+
+  #flush(): void {
+    try {
+      const bytes = Buffer.from(this.#buffer);
+      for (let at = 0; at < bytes.length;) at += writeSync(this.#file, bytes, at);
+      this.#buffer = "";
+    } catch (error) {
+      throw writeFailure(this.#path, error);
+    }
+  }
+
+  /** Writes what is left, and gives the file its name. */
+  keep(): void {
+    this.#flush();
+    closeSync(this.#file);
+    renameSync(this.#part, this.#path);
+  }
+
+  /** Leaves nothing behind. */
+  drop(): void {
+    closeSync(this.#file);
+    rmSync(this.#part, { force: true });
+  }
+}
