@@ -26,6 +26,12 @@ export const SIM_COMMANDS: SimCommands = {
       "How an overlay fares while nodes come and go, crash and reboot",
       engine,
     ),
+  mdht: async () =>
+    (await import("./simulate-command.ts")).createSimulateCommand(
+      "mdht",
+      "How an overlay fares whose nodes are subnets, while their hosts come and go",
+      engine,
+    ),
   sweep: async () => (await import("./sweep-command.ts")).sweepCommand,
   point: async () => (await import("./point-command.ts")).createPointCommand(engine),
   collect: async () => (await import("./collect-command.ts")).collectCommand,

@@ -20,6 +20,8 @@ const SAMPLE_COLUMNS: Readonly<Record<string, (sample: Sample) => number | null>
   latencyP90Ms: ({ latencyMs }) => latencyMs?.p90 ?? null,
   latencyP99Ms: ({ latencyMs }) => latencyMs?.p99 ?? null,
   messages: ({ messages }) => messages,
+  tableChanges: ({ tableChanges }) => tableChanges,
+  hostRetries: ({ hostRetries }) => hostRetries,
   accuracy: ({ accuracy }) => accuracy,
 };
 

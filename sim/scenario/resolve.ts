@@ -9,6 +9,8 @@ import { FIELD_PATHS, OPTIONAL_GROUPS, SCHEMA, TIME_MAX_S } from "./schema.ts";
 const SETTLING_S = { kademlia: 15, chord: 20 } as const;
 /** How long churn is watched unless said otherwise. */
 const CHURN_S = 300;
+/** Hosts of a subnet where subnets are studied. */
+const HOSTS = 4;
 
 /**
  * Completes and checks a scenario; later values win.
@@ -60,7 +62,7 @@ function place(root: Record<string, unknown>, names: readonly string[], value: u
 function complete(scenario: Scenario, values: ReadonlyMap<string, unknown>): Scenario {
   const { kind, protocol, nodes, rate, churn } = scenario;
   const settledS = nodes / rate + SETTLING_S[protocol];
-  const isChurn = kind === "churn";
+  const isChurn = kind !== "bootstrap";
   const model = isChurn && !values.has("churn.model") ? "exponential" : churn.model;
   const given = <T>(path: string, otherwise: T): T =>
     values.get(path) === undefined || values.get(path) === null
@@ -69,6 +71,10 @@ function complete(scenario: Scenario, values: ReadonlyMap<string, unknown>): Sce
   return {
     ...scenario,
     durationS: given("durationS", settledS + (isChurn ? CHURN_S : 0)),
+    hosts: {
+      ...scenario.hosts,
+      perSubnet: given("hosts.perSubnet", kind === "mdht" ? HOSTS : 1),
+    },
     churn: {
       ...churn,
       model,
@@ -100,6 +106,9 @@ function refuseImpossible(scenario: Scenario): void {
     refuse("server.downFromS", `is null; server.downToS ${server.downToS} needs one`);
   if (server.downFromS !== null && server.downToS !== null && server.downFromS >= server.downToS)
     refuse("server.downToS", `${server.downToS} is not after downFromS ${server.downFromS}`);
+  const { perSubnet } = scenario.hosts;
+  if (perSubnet > 1 && scenario.threads > 1)
+    refuse("threads", `subnets of ${perSubnet} hosts run on one thread; allowed: 1`);
   refuseChurn(scenario.churn, scenario);
 }
 
@@ -117,7 +126,7 @@ function refuseChurn(churn: ChurnScenario, { kind, nodes, durationS }: Scenario)
   for (const [name, event] of Object.entries({ flashCrowd, massFailure, reboot }))
     if (event !== null && event.atS >= durationS)
       refuse(`churn.${name}.atS`, `${event.atS} is after the end of the run, ${durationS} s`);
-  if (kind !== "churn") return;
+  if (kind === "bootstrap") return;
   if (model === "none" && flashCrowd === null && massFailure === null && reboot === null)
     refuse("churn.model", "none: nothing comes or goes; give another model, or an event");
 }

@@ -2,7 +2,7 @@
  * The table of all that a scenario may say: what files and `--set` are checked against, what
  * `--print` shows, and what the reference in `docs/simulation.md` is made from.
  */
-import { choice, flag, integer, optionalText } from "../../platform/setting.ts";
+import { choice, flag, integer, optionalInteger, optionalText } from "../../platform/setting.ts";
 import type { Setting } from "../../platform/setting.ts";
 import { number, optionalNumber, rows, span } from "./kinds.ts";
 import type { Kind, Scenario } from "./scenario.ts";
@@ -32,7 +32,7 @@ export type Schema = {
 };
 
 /** What there is an engine for. */
-export const KINDS = ["bootstrap", "churn"] as const satisfies readonly Kind[];
+export const KINDS = ["bootstrap", "churn", "mdht"] as const satisfies readonly Kind[];
 
 /** Groups that are `null` unless something in them is given. */
 export const OPTIONAL_GROUPS = ["churn.flashCrowd", "churn.massFailure", "churn.reboot"] as const;
@@ -54,7 +54,7 @@ const GENERAL = {
       doc: "Simulated seconds.",
       initial: null,
       defaultDoc:
-        "until all have arrived (`nodes / rate`), and 15 s (Kademlia) or 20 s (Chord) more; with `kind: churn` another 300 s",
+        "until all have arrived (`nodes / rate`), and 15 s (Kademlia) or 20 s (Chord) more; with `kind: churn` and `mdht` another 300 s",
     },
     0,
     TIME_MAX_S,
@@ -171,7 +171,7 @@ const CHURN = {
     {
       doc: "How nodes go and come. `pareto` is the shifted Pareto distribution; `trace` reads a file.",
       initial: "none",
-      defaultDoc: "`none`; with `kind: churn` `exponential`",
+      defaultDoc: "`none`; with `kind: churn` and `mdht` `exponential`",
     },
     ["none", "exponential", "weibull", "pareto", "trace"],
   ),
@@ -233,6 +233,36 @@ const CHURN = {
     { doc: "Each of them is back within so long.", initial: 30 },
     0,
     TIME_MAX_S,
+  ),
+} as const;
+
+const HOSTS = {
+  "hosts.perSubnet": optionalInteger(
+    {
+      doc: "Hosts of a node, which is a subnet then; churn is that of hosts. 1: nodes are hosts, and the rest of `hosts` means nothing.",
+      initial: null,
+      defaultDoc: "1; with `kind: mdht` 4",
+    },
+    1,
+    16,
+  ),
+  "hosts.noticeMs": number(
+    { doc: "Until its siblings notice that a host is gone, or has come.", initial: 1200 },
+    0,
+    TIME_MAX_MS,
+  ),
+  "hosts.staggerMs": number(
+    {
+      doc: "When a host has not answered for so long, another one of its subnet is asked too.",
+      initial: 300,
+    },
+    1,
+    TIME_MAX_MS,
+  ),
+  "hosts.told": integer(
+    { doc: "Contacts that are told of a change of the host set at once.", initial: 8 },
+    0,
+    1000,
   ),
 } as const;
 
@@ -345,6 +375,7 @@ export const SCHEMA: Schema = {
   ...DELAY,
   ...SERVER,
   ...CHURN,
+  ...HOSTS,
   ...WORKLOAD,
   ...CHORD,
   ...KADEMLIA,

@@ -117,10 +117,10 @@ describe("tables", () => {
     const rows = csv.trimEnd().split("\n");
     expect(rows).toHaveLength(7);
     expect(rows[0]).toBe(
-      "version,kind,protocol,nodes,rate,durationS,seed,kademlia.k,traceHash,timeS,present,joined,believedDelivery,correctDelivery,meanHops,latencyP50Ms,latencyP90Ms,latencyP99Ms,messages,accuracy",
+      "version,kind,protocol,nodes,rate,durationS,seed,kademlia.k,traceHash,timeS,present,joined,believedDelivery,correctDelivery,meanHops,latencyP50Ms,latencyP90Ms,latencyP99Ms,messages,tableChanges,hostRetries,accuracy",
     );
     expect(rows[2]).toBe(
-      "1.2.3,bootstrap,kademlia,1000,1000,16,5,16,0000000000000005,10,10,9,0.95,0.475,2.5,100,200,300,1000,",
+      "1.2.3,bootstrap,kademlia,1000,1000,16,5,16,0000000000000005,10,10,9,0.95,0.475,2.5,100,200,300,1000,100,0,",
     );
     expect(rows[4]).toContain(",1,8,0000000000000001,5,");
     expect(csv).not.toContain("v26");

@@ -14,6 +14,7 @@ import { renderPairs } from "../../../platform/cli/text-table.ts";
 export const SIM_WORDS: Readonly<Record<string, string>> = {
   bootstrap: "How fast an overlay forms when all nodes come at once",
   churn: "How an overlay fares while nodes come and go, crash and reboot",
+  mdht: "How an overlay fares whose nodes are subnets, while their hosts come and go",
   sweep: "Run a scenario with several values and seeds, and go on where it was interrupted",
   point: "Run single points of a sweep, as its engines do",
   collect: "Merge the finished points of a sweep into tables and plots",
