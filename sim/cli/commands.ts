@@ -32,6 +32,18 @@ export const SIM_COMMANDS: SimCommands = {
       "How an overlay fares whose nodes are subnets, while their hosts come and go",
       engine,
     ),
+  load: async () =>
+    (await import("./simulate-command.ts")).createSimulateCommand(
+      "load",
+      "How evenly subnets of unequal size bear messages and records",
+      engine,
+    ),
+  records: async () =>
+    (await import("./simulate-command.ts")).createSimulateCommand(
+      "records",
+      "What becomes of records while nodes, or hosts, come and go",
+      engine,
+    ),
   sweep: async () => (await import("./sweep-command.ts")).sweepCommand,
   point: async () => (await import("./point-command.ts")).createPointCommand(engine),
   collect: async () => (await import("./collect-command.ts")).collectCommand,

@@ -18,6 +18,7 @@ export const STREAM = {
   place: 9,
   adversary: 10,
   host: 11,
+  record: 12,
 } as const;
 
 export type Stream = (typeof STREAM)[keyof typeof STREAM];

@@ -7,10 +7,15 @@
  * tried. What happens inside a subnet takes no time here, except to notice who came and went.
  */
 import type { HostScenario } from "../scenario/scenario.ts";
-import { draw, STREAM, streamKey } from "./dice.ts";
+import { draw, STREAM, streamKey, unit } from "./dice.ts";
 import { NONE } from "./event-slab.ts";
 import type { Lists } from "./lists.ts";
 import { NodePairs } from "./node-pairs.ts";
+import { quantileAt, shiftedParetoQuantiles } from "./quantiles.ts";
+
+const HOSTS_MAX = 16;
+/** Shape of the sizes of subnets that are skewed. */
+const SKEW = 1.5;
 
 /** A host set as a word: a bit for each host, and above it the version, of which 11 bits are kept. */
 const MASK_BITS = 16;
@@ -25,18 +30,26 @@ export class HostSets {
   readonly #said: Int32Array;
   readonly #known = new NodePairs();
   readonly #key: number;
-  readonly #perSubnet: number;
+  readonly #sizes: Uint8Array;
+  /** Messages that each host handled: 16 places a node. */
+  readonly handled: Int32Array;
 
-  constructor({ perSubnet }: HostScenario, nodes: number, seed: number) {
-    this.#perSubnet = perSubnet;
+  constructor(scenario: HostScenario, nodes: number, seed: number) {
+    this.#sizes = sizesOf(scenario, nodes, seed);
+    this.handled = new Int32Array(nodes * HOSTS_MAX);
     this.live = new Uint16Array(nodes);
     this.#said = new Int32Array(nodes);
     this.#key = streamKey(seed, STREAM.host);
   }
 
+  /** How many hosts a subnet has. */
+  sizeOf(node: number): number {
+    return this.#sizes[node]!;
+  }
+
   /** All hosts of a subnet begin together. */
   begin(node: number): void {
-    this.live[node] = 2 ** this.#perSubnet - 1;
+    this.live[node] = 2 ** this.sizeOf(node) - 1;
     this.say(node);
   }
 
@@ -90,6 +103,23 @@ export class HostSets {
     return word >>> HOST_SHIFT;
   }
 
+  /** @param isAnswer it comes to whichever host asked; any living one stands for it */
+  noteHandled(node: number, host: number, isAnswer: boolean): void {
+    const one = isAnswer ? 31 - Math.clz32(this.live[node]!) : host;
+    this.handled[node * HOSTS_MAX + one]!++;
+  }
+
+  /** Messages handled, by host, of the subnets that there are. */
+  loads(): Float64Array {
+    const loads: number[] = [];
+    for (let node = 0; node < this.#sizes.length; node++) {
+      if (this.#said[node] === 0) continue;
+      for (let host = 0; host < this.sizeOf(node); host++)
+        loads.push(this.handled[node * HOSTS_MAX + host]!);
+    }
+    return Float64Array.from(loads);
+  }
+
   /** What a message says of its sender and of those that it names. */
   learn(node: number, from: number, word: number, lists: Lists, list: number): void {
     this.#note(node, from, word & SET_MASK);
@@ -120,7 +150,17 @@ export class HostSets {
   }
 }
 
-function bitCount(set: number): number {
+function sizesOf({ perSubnet, sizes }: HostScenario, nodes: number, seed: number): Uint8Array {
+  if (sizes === "equal") return new Uint8Array(nodes).fill(perSubnet);
+  const table = shiftedParetoQuantiles(SKEW);
+  const key = streamKey(seed, STREAM.host);
+  return new Uint8Array(nodes).map((_, node) => {
+    const size = 1 + Math.floor((perSubnet - 1) * quantileAt(table, unit(key, node, -1)));
+    return Math.min(HOSTS_MAX, size);
+  });
+}
+
+export function bitCount(set: number): number {
   let count = 0;
   for (let rest = set; rest !== 0; rest &= rest - 1) count++;
   return count;

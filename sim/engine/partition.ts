@@ -13,7 +13,8 @@ import { COLUMN, EventSlab, NONE, ROW } from "./event-slab.ts";
 import { HostSets } from "./host-sets.ts";
 import { Lists } from "./lists.ts";
 import { ABSENT, JOINED, NodeStates } from "./node-states.ts";
-import { Population, TICK, TYPE } from "./population.ts";
+import { TICK, TYPE } from "./engine-types.ts";
+import { Population } from "./population.ts";
 import { Post, type Mail } from "./post.ts";
 import { COUNT, Probes } from "./probes.ts";
 import {
@@ -26,17 +27,11 @@ import {
 } from "./protocol.ts";
 import { Queries } from "./queries.ts";
 import type { ScriptStep } from "./script.ts";
+import { RecordDesk } from "./record-desk.ts";
 import { TimingWheel } from "./timing-wheel.ts";
 import { foldList, type Trace, TraceHash } from "./trace-hash.ts";
 import type { Directory } from "./directory.ts";
 
-export const ENGINE_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
-  [TYPE.ask, "ask-server"],
-  [TYPE.contact, "contact"],
-  [TYPE.register, "register"],
-  [TYPE.deliver, "deliver"],
-  [TYPE.hostSet, "host-set"],
-]);
 export interface PartitionParts {
   readonly scenario: Scenario;
   readonly ids: NodeIds;
@@ -65,8 +60,7 @@ export class Partition implements Outbox {
   readonly nodes: NodeStates;
   readonly probes: Probes;
   readonly hash = new TraceHash();
-  /** Queries that arrived since then: node and both halves of the key, one after the other. */
-  readonly deliveries: number[] = [];
+  readonly records: RecordDesk | undefined;
   /** Nodes that joined, and as `~node` those that went, since the directory was brought up to date. */
   changes: number[] = [];
   readonly #parts: PartitionParts;
@@ -105,12 +99,11 @@ export class Partition implements Outbox {
     this.lists = new Lists(listMax, perSubnet > 1);
     this.probes = new Probes(samples);
     this.#coreKey = streamKey(scenario.seed, STREAM.core);
-    this.#queries = new Queries(scenario, ids, this.nodes, this.#shift);
     const { network, mail } = parts;
     this.#post = new Post({
       ...{ slab: this.#slab, wheel: this.#wheel, lists: this.lists, probes: this.probes },
       ...{ nodes: this.nodes, network, mail, size: this.#size, servers: scenario.server.count },
-      ...{ index, shift: this.#shift, hosts: this.#hosts },
+      ...{ index, shift: this.#shift, hosts: this.#hosts, recordBytes: scenario.records.bytes },
     });
     this.#nextArrival = index;
     this.protocol = createProtocol(this, rows, this.#shift);
@@ -119,21 +112,38 @@ export class Partition implements Outbox {
       ...{ probes: this.probes, hash: this.hash, hosts: this.#hosts },
       staggerNs: staggerMs * NS_PER_MS,
     });
+    this.#queries = new Queries({
+      ...{ scenario, ids, nodes: this.nodes, shift: this.#shift, outbox: this },
+      ...{ protocol: this.protocol, directory: parts.directory, probes: this.probes },
+    });
     this.#post.learnBytes(this.protocol.typeBytes);
+    assert(scenario.records.count === 0 || count === 1, "records need one thread");
+    if (scenario.records.count > 0)
+      this.records = new RecordDesk({
+        ...{ scenario, outbox: this, protocol: this.protocol, directory: parts.directory },
+        ...{ hosts: this.#hosts, probes: this.probes, stateOf: (node) => this.stateOf(node) },
+      });
     this.#population = new Population({
       ...{ scenario, index, shift: this.#shift, size: this.#size, nodes: this.nodes },
       ...{ protocol: this.protocol, desk: this, hosts: this.#hosts },
     });
   }
 
-  /** Whether a node is one of this partition's. */
-  has(node: number): boolean {
-    return (node & this.#mask) === this.#parts.index;
+  /** Messages handled: by each node, or by each host where a node has several. */
+  loads(): Float64Array {
+    const { handled, epochs } = this.nodes;
+    if (this.#hosts !== undefined) return this.#hosts.loads();
+    return Float64Array.from(handled).filter((_, row) => epochs[row]! > 0);
   }
 
   /** Of a row of this partition. */
   handleOf(row: number): number {
     return (row << this.#shift) + this.#parts.index;
+  }
+
+  /** Queries that arrived in this window: node and both halves of the key, one after the other. */
+  get deliveries(): number[] {
+    return this.#queries.deliveries;
   }
 
   stateOf(node: number): number {
@@ -148,15 +158,19 @@ export class Partition implements Outbox {
       const scriptNs =
         this.#nextScript < script.length ? script[this.#nextScript]!.timeNs : Infinity;
       const callNs = this.#calls.nextNs;
-      const firstNs = Math.min(arriveNs, scriptNs, callNs, untilNs);
+      const putNs = this.records?.nextPutNs ?? Infinity;
+      const firstNs = Math.min(arriveNs, scriptNs, callNs, putNs, untilNs);
       const event = this.#wheel.pop(firstNs);
       if (event !== NONE) this.#handle(event);
       else if (firstNs >= untilNs) return;
       else if (arriveNs === firstNs) this.#arriveNext(arriveNs);
       else if (scriptNs === firstNs) this.#runNextStep(scriptNs);
-      else {
+      else if (callNs === firstNs) {
         this.nowNs = callNs;
         this.#calls.runDue(callNs);
+      } else {
+        this.nowNs = putNs;
+        this.records!.putNext();
       }
     }
   }
@@ -256,8 +270,12 @@ export class Partition implements Outbox {
   begin(node: number): void {
     this.probes.events++;
     this.hash.add(this.nowNs, node, node, 0, 0, 0, 0, 0);
-    const periodNs = this.#queries.periodNs(node);
-    if (periodNs < Infinity) this.after(node, periodNs, TICK.query, 0);
+    this.#queries.expect(node);
+    this.records?.begin(node);
+  }
+
+  onHosts(node: number): void {
+    this.records?.onHosts(node);
   }
 
   found(
@@ -270,8 +288,9 @@ export class Partition implements Outbox {
     startNs: number,
   ): void {
     const startUs = Math.floor(startNs / 1000) | 0;
-    if (owner === NONE) this.probes.add(COUNT.failedLookups, 1);
-    else if (owner === node) this.#deliver(node, keyHigh, keyLow, hops, startUs);
+    if (tag !== 0) this.records?.onFound(node, tag, owner);
+    else if (owner === NONE) this.probes.add(COUNT.failedLookups, 1);
+    else if (owner === node) this.#queries.deliver(node, keyHigh, keyLow, hops, startUs);
     else
       this.#post.send(
         this.nowNs,
@@ -314,7 +333,7 @@ export class Partition implements Outbox {
       // The host that it was for is gone.
     } else if (this.nodes.states[to >> this.#shift] !== ABSENT) {
       if (type >= TIMER) this.#tick(to, type, a, b);
-      else if (type < PROTOCOL_TYPE) this.#receive(to, type, serial, a, b, c);
+      else if (type < PROTOCOL_TYPE) this.#receive(to, from, type, serial, a, b, c);
       else if ((type & ANSWER) !== 0)
         this.#calls.answered(to, from, type, call, serial, a, b, c, list);
       else {
@@ -325,7 +344,7 @@ export class Partition implements Outbox {
         this.#type = type;
         this.protocol.onMessage(to, from, type, a, b, c, list);
       }
-    } else if (type >= TICK.comeBack) this.#tick(to, type, a, b);
+    } else if (type === TICK.comeBack || type >= TICK.hostLeave) this.#tick(to, type, a, b);
     if (list !== NONE) lists.release(list);
   }
 
@@ -336,8 +355,10 @@ export class Partition implements Outbox {
     // An answer comes to whoever asked.
     const isLive =
       (type & ANSWER) === 0 ? hosts.hasLive(to, hosts.hostOf(word)) : hosts.isAnyLive(to);
-    if (isLive) hosts.learn(to, from, word, this.lists, list);
-    return isLive;
+    if (!isLive) return false;
+    hosts.learn(to, from, word, this.lists, list);
+    hosts.noteHandled(to, hosts.hostOf(word), (type & ANSWER) !== 0);
+    return true;
   }
 
   #tick(node: number, type: number, a: number, epoch: number): void {
@@ -345,13 +366,23 @@ export class Partition implements Outbox {
       if (epoch !== this.nodes.epochs[node >> this.#shift]) return;
     }
     if (type >= TIMER + PROTOCOL_TYPE) this.protocol.onTimer(node, type & ~TIMER, a);
-    else if (type === TICK.query) this.#query(node);
+    else if (type === TICK.query) this.#queries.fire(node);
+    else if (type === TICK.repair || type === TICK.get) this.records?.onTimer(node, type, a);
     else this.#population.onTimer(node, type, a);
   }
 
-  #receive(node: number, type: number, serial: number, a: number, b: number, c: number): void {
+  #receive(
+    node: number,
+    from: number,
+    type: number,
+    serial: number,
+    a: number,
+    b: number,
+    c: number,
+  ): void {
     if (type === TYPE.contact) this.#population.onContact(node, a, b);
-    else if (type === TYPE.deliver) this.#deliver(node, a, b, c, serial);
+    else if (type === TYPE.deliver) this.#queries.deliver(node, a, b, c, serial);
+    else if (type >= TYPE.store) this.records?.onMessage(node, from, type, a, b, c);
   }
 
   #arriveNext(atNs: number): void {
@@ -364,20 +395,5 @@ export class Partition implements Outbox {
   #runNextStep(atNs: number): void {
     this.nowNs = atNs;
     this.#population.follow(this.#parts.script[this.#nextScript++]!);
-  }
-
-  #query(node: number): void {
-    this.after(node, this.#queries.periodNs(node), TICK.query, 0);
-    this.probes.add(COUNT.sent, 1);
-    const isKeyed = this.#queries.choose(node, this.#parts.directory);
-    if (!isKeyed || this.stateOf(node) !== JOINED) return; // lost, as in thesis §2.3
-    this.protocol.lookup(node, this.#queries.keyHigh, this.#queries.keyLow, 0);
-  }
-
-  #deliver(node: number, high: number, low: number, hops: number, startUs: number): void {
-    if (this.stateOf(node) !== JOINED || !this.protocol.isResponsible(node, high, low)) return;
-    const latencyUs = ((Math.floor(this.nowNs / 1000) | 0) - startUs) | 0;
-    this.probes.delivered(hops, latencyUs);
-    this.deliveries.push(node, high, low);
   }
 }

@@ -6,23 +6,10 @@ import { below, STREAM, streamKey, unit } from "./dice.ts";
 import { NONE } from "./event-slab.ts";
 import type { HostSets } from "./host-sets.ts";
 import { ABSENT, JOINED, type NodeStates, PRESENT } from "./node-states.ts";
-import { TIMER, type Outbox, type Protocol } from "./protocol.ts";
+import { TICK, TYPE } from "./engine-types.ts";
+import type { Outbox, Protocol } from "./protocol.ts";
 import type { ScriptStep } from "./script.ts";
 import { Sessions } from "./sessions.ts";
-
-/** Message types of the engine's own. */
-export const TYPE = { ask: 1, contact: 2, register: 3, deliver: 4, hostSet: 5 } as const;
-/** Timers of the engine's own. */
-export const TICK = {
-  ask: TIMER + 1,
-  query: TIMER + 2,
-  leave: TIMER + 3,
-  comeBack: TIMER + 4,
-  hostLeave: TIMER + 5,
-  hostBack: TIMER + 6,
-  /** The siblings of a host have noticed that it came or went. */
-  noticed: TIMER + 7,
-} as const;
 
 const HOSTS_MAX = 16;
 
@@ -32,6 +19,8 @@ export interface Desk extends Pick<Outbox, "nowNs" | "send" | "after"> {
   reply(server: number, to: number, contact: number, attempt: number, tookNs: number): void;
   /** A node is up. */
   begin(node: number): void;
+  /** Hosts of a node came or went, and it has noticed. */
+  onHosts(node: number): void;
   /** Nodes that joined, and as `~node` those that went. */
   readonly changes: number[];
 }
@@ -132,8 +121,7 @@ export class Population {
       return;
     }
     hosts.begin(node);
-    const { perSubnet } = this.#parts.scenario.hosts;
-    for (let host = 0; host < perSubnet; host++) this.#expectLeave(node, host);
+    for (let host = 0; host < hosts.sizeOf(node); host++) this.#expectLeave(node, host);
   }
 
   #expectLeave(node: number, host: number): void {
@@ -150,6 +138,7 @@ export class Population {
     if (type === TICK.noticed) {
       if (!isUp) return;
       hosts.say(node);
+      desk.onHosts(node);
       this.#tellNeighbours(node);
       return;
     }

@@ -4,7 +4,7 @@ import { COLUMN, type EventSlab, NONE, ROW } from "./event-slab.ts";
 import type { HostSets } from "./host-sets.ts";
 import type { Lists } from "./lists.ts";
 import type { NodeStates } from "./node-states.ts";
-import { TYPE } from "./population.ts";
+import { TYPE } from "./engine-types.ts";
 import type { Probes } from "./probes.ts";
 import { CONTACT_BYTES, HEADER_BYTES, ID_BYTES, TIMER } from "./protocol.ts";
 import type { TimingWheel } from "./timing-wheel.ts";
@@ -16,6 +16,10 @@ const ENGINE_BYTES = [
   [TYPE.register, CONTACT_BYTES],
   [TYPE.deliver, ID_BYTES + 100],
   [TYPE.hostSet, CONTACT_BYTES],
+  [TYPE.offer, ID_BYTES],
+  [TYPE.want, ID_BYTES],
+  [TYPE.fetch, ID_BYTES + CONTACT_BYTES],
+  [TYPE.weigh, ID_BYTES],
 ] as const;
 
 /** @param at where the row of the message begins; its `list` is one of `lists`, or NONE */
@@ -32,6 +36,8 @@ export interface PostParts {
   readonly hosts: HostSets | undefined;
   /** For nodes of other partitions. */
   readonly mail: Mail | undefined;
+  /** Of a record's contents. */
+  readonly recordBytes: number;
   /** Nodes of all partitions; the handles that follow are the servers'. */
   readonly size: number;
   readonly servers: number;
@@ -50,6 +56,8 @@ export class Post {
     this.#mask = (1 << parts.shift) - 1;
     this.#serverSent = new Int32Array(parts.servers);
     this.learnBytes(new Map(ENGINE_BYTES));
+    for (const type of [TYPE.store, TYPE.repair, TYPE.fetched])
+      this.#bytes[type] = HEADER_BYTES + ID_BYTES + parts.recordBytes;
   }
 
   /** @param typeBytes contents of messages by type, without lists and headers */

@@ -119,6 +119,18 @@ export interface Protocol {
   isOwner(node: number, keyHigh: number, keyLow: number, directory: NeighbourOracle): boolean;
   /** Whether what the node knows of its neighbours is right, by who has joined. */
   isAccurate(node: number, directory: NeighbourOracle): boolean;
+  /**
+   * Those that a node believes to be closest to a key that it owns, itself among them, the owner first.
+   *
+   * @returns how many of `count` were written to `into`
+   */
+  neighbours(
+    node: number,
+    keyHigh: number,
+    keyLow: number,
+    count: number,
+    into: Int32Array,
+  ): number;
   /** Handles of all nodes that the node knows; for topologies. */
   contacts(node: number): readonly number[];
 }

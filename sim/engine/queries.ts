@@ -3,54 +3,86 @@ import type { Scenario } from "../scenario/scenario.ts";
 import { NS_PER_S } from "./delay.ts";
 import { draw, STREAM, streamKey, unit } from "./dice.ts";
 import type { Directory } from "./directory.ts";
-import type { NodeStates } from "./node-states.ts";
-import type { NodeIds } from "./protocol.ts";
+import { TICK } from "./engine-types.ts";
+import { JOINED, type NodeStates } from "./node-states.ts";
+import { COUNT, type Probes } from "./probes.ts";
+import type { NodeIds, Outbox, Protocol } from "./protocol.ts";
 import { quantileAt, truncatedNormalQuantiles, type Quantiles } from "./quantiles.ts";
 
+export interface QueryParts {
+  readonly scenario: Scenario;
+  readonly ids: NodeIds;
+  readonly nodes: NodeStates;
+  readonly shift: number;
+  readonly outbox: Pick<Outbox, "nowNs" | "after">;
+  readonly protocol: Protocol;
+  readonly directory: Directory;
+  readonly probes: Probes;
+}
+
 export class Queries {
-  /** The key that `choose` found. */
-  keyHigh = 0;
-  keyLow = 0;
-  readonly #ids: NodeIds;
-  readonly #nodes: NodeStates;
-  readonly #shift: number;
+  /** Queries that arrived in this window: node and both halves of the key, one after the other. */
+  readonly deliveries: number[] = [];
+  readonly #parts: QueryParts;
   readonly #key: number;
   readonly #intervalNs: number;
   readonly #isOfNodes: boolean;
   readonly #table: Quantiles;
+  #keyHigh = 0;
+  #keyLow = 0;
 
-  constructor({ seed, workload }: Scenario, ids: NodeIds, nodes: NodeStates, shift: number) {
-    this.#ids = ids;
-    this.#nodes = nodes;
-    this.#shift = shift;
+  constructor(parts: QueryParts) {
+    this.#parts = parts;
+    const { seed, workload } = parts.scenario;
     this.#key = streamKey(seed, STREAM.workload);
     this.#intervalNs = workload.queryIntervalS * NS_PER_S;
     this.#isOfNodes = workload.target === "node";
     this.#table = truncatedNormalQuantiles(workload.queryDeviation);
   }
 
-  /** Until a node's next query; Infinity when there are none. */
-  periodNs(node: number): number {
-    if (this.#intervalNs === 0) return Infinity;
+  /** A node's next query, if there are any. */
+  expect(node: number): void {
+    if (this.#intervalNs === 0) return;
     const factor = quantileAt(this.#table, unit(this.#key, node, this.#next(node)));
-    return Math.max(1, Math.floor(this.#intervalNs * factor));
+    const periodNs = Math.max(1, Math.floor(this.#intervalNs * factor));
+    this.#parts.outbox.after(node, periodNs, TICK.query, 0);
+  }
+
+  fire(node: number): void {
+    const { nodes, shift, probes, protocol } = this.#parts;
+    this.expect(node);
+    probes.add(COUNT.sent, 1);
+    // What a node sends before it has joined is lost, as in thesis §2.3.
+    if (!this.#choose(node) || nodes.states[node >> shift] !== JOINED) return;
+    protocol.lookup(node, this.#keyHigh, this.#keyLow, 0);
+  }
+
+  /** A query came to a node. @param startUs when it was sent, modulo 2^32 */
+  deliver(node: number, keyHigh: number, keyLow: number, hops: number, startUs: number): void {
+    const { nodes, shift, outbox, protocol, probes } = this.#parts;
+    if (nodes.states[node >> shift] !== JOINED) return;
+    if (!protocol.isResponsible(node, keyHigh, keyLow)) return;
+    probes.delivered(hops, ((Math.floor(outbox.nowNs / 1000) | 0) - startUs) | 0);
+    this.deliveries.push(node, keyHigh, keyLow);
   }
 
   /** @returns false when there is nobody to look for */
-  choose(node: number, directory: Directory): boolean {
+  #choose(node: number): boolean {
     if (this.#isOfNodes) {
+      const { directory, ids } = this.#parts;
       const target = directory.any(this.#key, node, this.#next(node));
       if (target < 0) return false;
-      this.keyHigh = this.#ids.high[target]!;
-      this.keyLow = this.#ids.low[target]!;
+      this.#keyHigh = ids.high[target]!;
+      this.#keyLow = ids.low[target]!;
       return true;
     }
-    this.keyHigh = draw(this.#key, node, this.#next(node));
-    this.keyLow = draw(this.#key, node, this.#next(node));
+    this.#keyHigh = draw(this.#key, node, this.#next(node));
+    this.#keyLow = draw(this.#key, node, this.#next(node));
     return true;
   }
 
   #next(node: number): number {
-    return this.#nodes.queries[node >> this.#shift]!++;
+    const { nodes, shift } = this.#parts;
+    return nodes.queries[node >> shift]!++;
   }
 }

@@ -1,14 +1,21 @@
 /**
  * A whole run: windows as long as the least delay, between which the directory is brought up to date.
  */
-import type { Percentiles, Sample, SimulationResult, Traffic } from "../results/result.ts";
+import type {
+  Percentiles,
+  RecordsResult,
+  Sample,
+  SimulationResult,
+  Traffic,
+} from "../results/result.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { arrivalTimes } from "./arrivals.ts";
 import { Network, NS_PER_S } from "./delay.ts";
 import { draw, STREAM, streamKey } from "./dice.ts";
 import { Directory, rankNodes } from "./directory.ts";
 import { ABSENT } from "./node-states.ts";
-import { ENGINE_TYPE_NAMES, Partition } from "./partition.ts";
+import { ENGINE_TYPE_NAMES } from "./engine-types.ts";
+import { Partition } from "./partition.ts";
 import { COUNT, giniOf, type Probes, TYPES } from "./probes.ts";
 import { ANSWER, type NodeIds, type Outbox, type Protocol } from "./protocol.ts";
 import { noteChanges, settleDeliveries, takeStock } from "./stock-taking.ts";
@@ -160,7 +167,8 @@ export class Simulation {
   found(): Found {
     const { probes, hash } = this.partition;
     const typeNames = this.#typeNames;
-    return { probes, hash, handled: handledOf(this.partition), typeNames };
+    const records = this.partition.records?.result(this.#scenario.nodes) ?? null;
+    return { probes, hash, handled: this.partition.loads(), typeNames, records };
   }
 
   outcome(): Outcome {
@@ -185,21 +193,16 @@ export function samplesOf({ durationS, sampleS }: Scenario): number {
   return Math.max(1, Math.ceil(durationS / sampleS));
 }
 
-/** Messages that each node handled, of those that ever joined. */
-export function handledOf(partition: Partition): Float64Array {
-  const { handled, epochs } = partition.nodes;
-  return Float64Array.from(handled).filter((_, row) => epochs[row]! > 0);
-}
-
 export interface Found {
   readonly probes: Probes;
   readonly hash: TraceHash;
   readonly handled: Float64Array;
   readonly typeNames: ReadonlyMap<number, string>;
+  readonly records: RecordsResult | null;
 }
 
 export function outcomeOf(scenario: Scenario, found: Found): Outcome {
-  const { probes, hash, handled, typeNames } = found;
+  const { probes, hash, handled, typeNames, records } = found;
   const samples = Array.from({ length: samplesOf(scenario) }, (_, sample) =>
     sampleOf(scenario, probes, sample),
   );
@@ -222,6 +225,7 @@ export function outcomeOf(scenario: Scenario, found: Found): Outcome {
       highest: handled.reduce((most, one) => Math.max(most, one), 0),
       gini: giniOf(handled),
     },
+    records,
     events: probes.events,
     traceHash: hash.text,
   };

@@ -81,7 +81,13 @@ function merge(scenario: Scenario, parts: readonly Found[]): Finished {
     at += part.handled.length;
   }
   return {
-    outcome: outcomeOf(scenario, { probes, hash, handled, typeNames: typeNamesOf(scenario) }),
+    outcome: outcomeOf(scenario, {
+      probes,
+      hash,
+      handled,
+      typeNames: typeNamesOf(scenario),
+      records: null,
+    }),
     *edges() {
       for (const { edges } of parts)
         for (let i = 0; i < edges.length; i += 2) yield [edges[i]!, edges[i + 1]!];

@@ -157,6 +157,21 @@ export class Kademlia implements Protocol {
     return count === 0 ? nearest === NONE : this.#table.siblingAt(node, 0) === nearest;
   }
 
+  neighbours(
+    node: number,
+    keyHigh: number,
+    keyLow: number,
+    count: number,
+    into: Int32Array,
+  ): number {
+    const closest = this.#closest;
+    closest.begin(keyHigh, keyLow, Math.min(count, closest.nodes.length));
+    this.#table.collect(node, keyHigh, closest);
+    closest.offer(node);
+    for (let i = 0; i < closest.count; i++) into[i] = closest.nodes[i]!;
+    return closest.count;
+  }
+
   contacts(node: number): readonly number[] {
     return this.#table.contactsOf(node);
   }

@@ -1,6 +1,5 @@
 /** What the events of a run are called in its trace. */
-import { ENGINE_TYPE_NAMES } from "../engine/partition.ts";
-import { TICK } from "../engine/population.ts";
+import { ENGINE_TYPE_NAMES, TICK } from "../engine/engine-types.ts";
 import { ANSWER, TIMER } from "../engine/protocol.ts";
 
 const TICK_NAMES: ReadonlyMap<number, string> = new Map(

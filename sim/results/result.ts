@@ -52,11 +52,32 @@ export interface SimulationResult {
   readonly traffic: readonly Traffic[];
   /** Messages handled by a node, over all nodes that joined: mean, highest, and the Gini index. */
   readonly load: { readonly mean: number; readonly highest: number; readonly gini: number };
+  /** Null when the scenario has none. */
+  readonly records: RecordsResult | null;
   readonly events: number;
   /** 16 hex digits over every event: its time, node, sender, type and contents. */
   readonly traceHash: string;
   /** Differs from run to run. */
   readonly run: RunBlock;
+}
+
+/** What became of records; of all the run, or at its end. */
+export interface RecordsResult {
+  /** Those that their owner has stored. */
+  readonly put: number;
+  readonly gets: number;
+  /** Of records that had been put. */
+  readonly failedGets: number;
+  /** Put, and at the end at no host that lives; and of these, at none that will come back either. */
+  readonly unavailable: number;
+  readonly lost: number;
+  /** To compare, move and copy records between nodes. */
+  readonly repairMessages: number;
+  readonly repairBytes: number;
+  /** Records copied from host to host inside a subnet. */
+  readonly innerCopies: number;
+  /** Copies a living host keeps: mean, highest, and the Gini index. */
+  readonly kept: { readonly mean: number; readonly highest: number; readonly gini: number };
 }
 
 export interface RunBlock {

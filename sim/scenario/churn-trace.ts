@@ -1,7 +1,7 @@
 /** Traces of churn: who came and went when, as CSV. */
 import { ConfigError } from "../../platform/errors.ts";
 import type { TraceLine } from "../engine/script.ts";
-import { TIME_MAX_S } from "./schema.ts";
+import { TIME_MAX_S } from "./times.ts";
 
 const LINE = /^(\d{1,9}(?:\.\d{1,9})?),(\d{1,9}),(up|down)$/;
 

@@ -3,7 +3,8 @@ import { ConfigError } from "../../platform/errors.ts";
 import { settle } from "./assignments.ts";
 import type { Assignment } from "./assignments.ts";
 import type { ChurnScenario, Scenario } from "./scenario.ts";
-import { FIELD_PATHS, OPTIONAL_GROUPS, SCHEMA, TIME_MAX_S } from "./schema.ts";
+import { FIELD_PATHS, OPTIONAL_GROUPS, SCHEMA } from "./schema.ts";
+import { TIME_MAX_S } from "./times.ts";
 
 /** After the last node has arrived: what the thesis gives the slowest to join. */
 const SETTLING_S = { kademlia: 15, chord: 20 } as const;
@@ -11,6 +12,8 @@ const SETTLING_S = { kademlia: 15, chord: 20 } as const;
 const CHURN_S = 300;
 /** Hosts of a subnet where subnets are studied. */
 const HOSTS = 4;
+/** Records where they are studied. */
+const RECORDS = 1000;
 
 /**
  * Completes and checks a scenario; later values win.
@@ -62,18 +65,27 @@ function place(root: Record<string, unknown>, names: readonly string[], value: u
 function complete(scenario: Scenario, values: ReadonlyMap<string, unknown>): Scenario {
   const { kind, protocol, nodes, rate, churn } = scenario;
   const settledS = nodes / rate + SETTLING_S[protocol];
-  const isChurn = kind !== "bootstrap";
-  const model = isChurn && !values.has("churn.model") ? "exponential" : churn.model;
+  const isLong = kind !== "bootstrap";
+  const hasChurn = isLong && kind !== "load";
+  const hasRecords = kind === "records" || kind === "load";
+  const hasHosts = kind === "mdht" || kind === "load";
+  const model = hasChurn && !values.has("churn.model") ? "exponential" : churn.model;
   const given = <T>(path: string, otherwise: T): T =>
     values.get(path) === undefined || values.get(path) === null
       ? otherwise
       : (values.get(path) as T);
   return {
     ...scenario,
-    durationS: given("durationS", settledS + (isChurn ? CHURN_S : 0)),
+    durationS: given("durationS", settledS + (isLong ? CHURN_S : 0)),
     hosts: {
       ...scenario.hosts,
-      perSubnet: given("hosts.perSubnet", kind === "mdht" ? HOSTS : 1),
+      perSubnet: given("hosts.perSubnet", hasHosts ? HOSTS : 1),
+      sizes: kind === "load" && !values.has("hosts.sizes") ? "skewed" : scenario.hosts.sizes,
+    },
+    records: {
+      ...scenario.records,
+      count: given("records.count", hasRecords ? RECORDS : 0),
+      putAtS: given("records.putAtS", settledS),
     },
     churn: {
       ...churn,
@@ -109,6 +121,8 @@ function refuseImpossible(scenario: Scenario): void {
   const { perSubnet } = scenario.hosts;
   if (perSubnet > 1 && scenario.threads > 1)
     refuse("threads", `subnets of ${perSubnet} hosts run on one thread; allowed: 1`);
+  if (scenario.records.count > 0 && scenario.threads > 1)
+    refuse("threads", "records are kept on one thread; allowed: 1");
   refuseChurn(scenario.churn, scenario);
 }
 
@@ -126,7 +140,7 @@ function refuseChurn(churn: ChurnScenario, { kind, nodes, durationS }: Scenario)
   for (const [name, event] of Object.entries({ flashCrowd, massFailure, reboot }))
     if (event !== null && event.atS >= durationS)
       refuse(`churn.${name}.atS`, `${event.atS} is after the end of the run, ${durationS} s`);
-  if (kind === "bootstrap") return;
+  if (kind !== "churn" && kind !== "mdht") return;
   if (model === "none" && flashCrowd === null && massFailure === null && reboot === null)
     refuse("churn.model", "none: nothing comes or goes; give another model, or an event");
 }

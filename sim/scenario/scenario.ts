@@ -26,6 +26,7 @@ export interface Scenario {
   readonly churn: ChurnScenario;
   readonly hosts: HostScenario;
   readonly workload: WorkloadScenario;
+  readonly records: RecordScenario;
   readonly chord: ChordScenario;
   readonly kademlia: KademliaScenario;
 }
@@ -103,6 +104,8 @@ export interface ChurnScenario {
 export interface HostScenario {
   /** Hosts of a subnet, 1 to 16; 1: a node is a host, and what follows means nothing. */
   readonly perSubnet: number;
+  /** `skewed`: from 1 to 16, most of them small (shifted Pareto, shape 1.5), `perSubnet` on average. */
+  readonly sizes: "equal" | "skewed";
   /** Until its siblings notice that a host is gone, or has come. */
   readonly noticeMs: number;
   /** A host that has not answered for so long gets company: another one of its set is asked too. */
@@ -119,6 +122,28 @@ export interface WorkloadScenario {
   readonly queryDeviation: number;
   /** `random`: a key by chance, as in thesis §2.3; `node`: the id of a node that has joined. */
   readonly target: "random" | "node";
+}
+
+/** Records that nodes put and get. */
+export interface RecordScenario {
+  /** How many there are; 0: none. */
+  readonly count: number;
+  /** They are put from this time on, evenly over `putSpreadS`, by nodes that have joined. */
+  readonly putAtS: number;
+  readonly putSpreadS: number;
+  /** Nodes that keep a record: its owner and those next to it. */
+  readonly replicas: number;
+  /** Hosts of a subnet that keep it; as many as there are when that is fewer. */
+  readonly copies: number;
+  /** `two-choices`: each record has two keys, and is kept under the one whose owner has less a host. */
+  readonly placement: "plain" | "two-choices";
+  readonly bytes: number;
+  /** Mean time between a node's gets, once all are put; 0: none. */
+  readonly getIntervalS: number;
+  /** Exponent of the records' popularity; 0: all alike. */
+  readonly zipf: number;
+  /** How often a node compares what it keeps with those that should keep it too. */
+  readonly repairS: number;
 }
 
 export interface ChordScenario {

@@ -4,7 +4,9 @@
  */
 import { choice, flag, integer, optionalInteger, optionalText } from "../../platform/setting.ts";
 import type { Setting } from "../../platform/setting.ts";
-import { number, optionalNumber, rows, span } from "./kinds.ts";
+import { number, optionalNumber, rows } from "./kinds.ts";
+import { CHORD, KADEMLIA } from "./protocol-fields.ts";
+import { TIME_MAX_MS, TIME_MAX_S } from "./times.ts";
 import type { Kind, Scenario } from "./scenario.ts";
 
 /** Dotted names of the values in `T`: `kademlia.k`, `churn.reboot.atS`. */
@@ -32,14 +34,17 @@ export type Schema = {
 };
 
 /** What there is an engine for. */
-export const KINDS = ["bootstrap", "churn", "mdht"] as const satisfies readonly Kind[];
+export const KINDS = [
+  "bootstrap",
+  "churn",
+  "mdht",
+  "load",
+  "records",
+] as const satisfies readonly Kind[];
 
 /** Groups that are `null` unless something in them is given. */
 export const OPTIONAL_GROUPS = ["churn.flashCrowd", "churn.massFailure", "churn.reboot"] as const;
 
-/** Simulated time is an integer of nanoseconds, which a double holds up to some 104 days. */
-export const TIME_MAX_S = 9_000_000;
-const TIME_MAX_MS = TIME_MAX_S * 1000;
 const PATH = /^[^\0]{1,4096}$/;
 
 const TIME = { min: 0, max: TIME_MAX_S };
@@ -54,7 +59,7 @@ const GENERAL = {
       doc: "Simulated seconds.",
       initial: null,
       defaultDoc:
-        "until all have arrived (`nodes / rate`), and 15 s (Kademlia) or 20 s (Chord) more; with `kind: churn` and `mdht` another 300 s",
+        "until all have arrived (`nodes / rate`), and 15 s (Kademlia) or 20 s (Chord) more; with other kinds than `bootstrap` another 300 s",
     },
     0,
     TIME_MAX_S,
@@ -171,7 +176,7 @@ const CHURN = {
     {
       doc: "How nodes go and come. `pareto` is the shifted Pareto distribution; `trace` reads a file.",
       initial: "none",
-      defaultDoc: "`none`; with `kind: churn` and `mdht` `exponential`",
+      defaultDoc: "`none`; with `kind: churn`, `mdht` and `records` `exponential`",
     },
     ["none", "exponential", "weibull", "pareto", "trace"],
   ),
@@ -241,10 +246,18 @@ const HOSTS = {
     {
       doc: "Hosts of a node, which is a subnet then; churn is that of hosts. 1: nodes are hosts, and the rest of `hosts` means nothing.",
       initial: null,
-      defaultDoc: "1; with `kind: mdht` 4",
+      defaultDoc: "1; with `kind: mdht` and `load` 4",
     },
     1,
     16,
+  ),
+  "hosts.sizes": choice(
+    {
+      doc: "`equal`: all subnets have as many hosts. `skewed`: 1 to 16, most of them few (shifted Pareto of shape 1.5 around `perSubnet`).",
+      initial: "equal",
+      defaultDoc: "`equal`; with `kind: load` `skewed`",
+    },
+    ["equal", "skewed"],
   ),
   "hosts.noticeMs": number(
     { doc: "Until its siblings notice that a host is gone, or has come.", initial: 1200 },
@@ -286,87 +299,62 @@ const WORKLOAD = {
   ),
 } as const;
 
-const CHORD = {
-  "chord.isAggressive": flag({
-    doc: "Aggressive join: the owner tells the joiner's predecessor at once (thesis §2.3.2).",
-    initial: true,
-  }),
-  "chord.routing": choice({ doc: "Who forwards a lookup.", initial: "iterative" }, [
-    "iterative",
-    "recursive",
-  ]),
-  "chord.successors": integer({ doc: "Length of the successor list.", initial: 8 }, 1, 64),
-  "chord.stabilizeMs": span(
+const RECORDS = {
+  "records.count": optionalInteger(
     {
-      doc: "Time between two rounds of STABILIZE; of two numbers each time is drawn anew between them.",
-      initial: [5000, 5000],
+      doc: "How many records there are; 0: none.",
+      initial: null,
+      defaultDoc: "0; with `kind: records` and `load` 1000",
     },
-    1,
-    TIME_MAX_MS,
-  ),
-  "chord.fixFingersMs": span(
-    { doc: "The same for FIXFINGERS.", initial: [10_000, 10_000] },
-    1,
-    TIME_MAX_MS,
-  ),
-  "chord.joinDelayMs": number(
-    { doc: "A JOIN without an answer is sent again after so long.", initial: 5000 },
-    1,
-    TIME_MAX_MS,
-  ),
-  "chord.joinRetries": integer(
-    { doc: "Failed JOINs after which another contact is fetched.", initial: 2 },
     0,
-    1000,
+    1_000_000,
   ),
-} as const;
-
-const KADEMLIA = {
-  "kademlia.k": integer({ doc: "Contacts in a bucket.", initial: 16 }, 1, 255),
-  "kademlia.alpha": integer(
-    { doc: "Requests of one lookup under way at once.", initial: 1 },
-    1,
-    32,
-  ),
-  "kademlia.b": integer({ doc: "Bits a digit.", initial: 1 }, 1, 8),
-  "kademlia.siblings": integer({ doc: "Nodes that are responsible for a key.", initial: 8 }, 1, 64),
-  "kademlia.siblingFactor": integer(
+  "records.putAtS": optionalNumber(
     {
-      doc: "Nodes kept beside the buckets as neighbours: this many times `siblings`.",
-      initial: 5,
+      doc: "They are put from this time on, by nodes that have joined.",
+      initial: null,
+      defaultDoc: "when all have arrived and had 15 or 20 s",
     },
+    0,
+    TIME_MAX_S,
+  ),
+  "records.putSpreadS": number({ doc: "Evenly over so long.", initial: 10 }, 0, TIME_MAX_S),
+  "records.replicas": integer(
+    { doc: "Nodes that keep a record: its owner and those next to it.", initial: 3 },
     1,
     16,
   ),
-  "kademlia.replacements": integer(
-    { doc: "Contacts kept for when one in the bucket fails; 0: none.", initial: 0 },
-    0,
-    255,
-  ),
-  "kademlia.isExhaustive": flag({
-    doc: "A joining node's lookups go on until all of the closest have answered.",
-    initial: false,
-  }),
-  "kademlia.disjointPaths": integer(
-    {
-      doc: "Lookups of one key that share no node; the most frequent answer counts.",
-      initial: 1,
-    },
+  "records.copies": integer(
+    { doc: "Hosts of a subnet that keep it; fewer when there are not so many.", initial: 2 },
     1,
     16,
   ),
-  "kademlia.redundantNodes": integer(
-    { doc: "Contacts that one answer names.", initial: 16 },
-    1,
-    64,
-  ),
-  "kademlia.refreshMs": number(
+  "records.placement": choice(
     {
-      doc: "A bucket in which nothing was looked up for so long is refreshed.",
-      initial: 1_000_000,
+      doc: "`two-choices`: each record has two keys, and is kept under the one whose owner keeps less a host.",
+      initial: "plain",
     },
-    1,
-    TIME_MAX_MS,
+    ["plain", "two-choices"],
+  ),
+  "records.bytes": integer({ doc: "Of one record.", initial: 500 }, 0, 4096),
+  "records.getIntervalS": number(
+    { doc: "Mean time between a node's gets, once all are put; 0: none.", initial: 10 },
+    0,
+    TIME_MAX_S,
+  ),
+  "records.zipf": number(
+    { doc: "Exponent of their popularity; 0: all alike.", initial: 0.8 },
+    0,
+    10,
+  ),
+  "records.repairS": number(
+    {
+      doc: "How often a node compares what it keeps with those that should keep it too.",
+      initial: 30,
+    },
+    0,
+    TIME_MAX_S,
+    true,
   ),
 } as const;
 
@@ -377,6 +365,7 @@ export const SCHEMA: Schema = {
   ...CHURN,
   ...HOSTS,
   ...WORKLOAD,
+  ...RECORDS,
   ...CHORD,
   ...KADEMLIA,
 };

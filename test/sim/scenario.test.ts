@@ -117,7 +117,7 @@ it.each([
   ["rate: .nan", "a.yaml: rate: null is not allowed"],
   ["kademlia: {k: 0}", "a.yaml: kademlia.k: 0 is not allowed; allowed: a whole number from 1"],
   ["protocol: pastry", 'a.yaml: protocol: "pastry" is not allowed; allowed: chord, kademlia'],
-  ["kind: load", "allowed: bootstrap, churn, mdht"],
+  ["kind: fast", "allowed: bootstrap, churn, mdht, load, records"],
   ["nods: 5", "a.yaml: nods: unknown; did you mean nodes or"],
   ["kademlia: {kk: 5}", "a.yaml: kademlia.kk: unknown; did you mean kademlia.k"],
   ["kademlia: 5", "a.yaml: kademlia: 5 is not allowed; it is a group: k, alpha"],

@@ -15,6 +15,8 @@ export const SIM_WORDS: Readonly<Record<string, string>> = {
   bootstrap: "How fast an overlay forms when all nodes come at once",
   churn: "How an overlay fares while nodes come and go, crash and reboot",
   mdht: "How an overlay fares whose nodes are subnets, while their hosts come and go",
+  load: "How evenly subnets of unequal size bear messages and records",
+  records: "What becomes of records while nodes, or hosts, come and go",
   sweep: "Run a scenario with several values and seeds, and go on where it was interrupted",
   point: "Run single points of a sweep, as its engines do",
   collect: "Merge the finished points of a sweep into tables and plots",

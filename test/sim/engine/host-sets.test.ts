@@ -9,7 +9,7 @@ import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
-const SETTINGS = { perSubnet: 4, noticeMs: 1200, staggerMs: 300, told: 8 };
+const SETTINGS = { perSubnet: 4, sizes: "equal" as const, noticeMs: 1200, staggerMs: 300, told: 8 };
 const lists = new Lists(4, true);
 
 /** Hosts that node 1 would ask of node 2, one after the other. */

@@ -1,0 +1,342 @@
+/**
+ * Records in the overlay: put, got, and kept where they belong while nodes come and go.
+ *
+ * Whoever puts a record looks its owner up and sends it there; the owner passes it to those next to
+ * it. Each node compares from time to time with those that should keep the same records. A get goes
+ * to the owner, and from it on to the others, as long as nobody has it.
+ */
+import type { RecordsResult } from "../results/result.ts";
+import type { RecordScenario, Scenario } from "../scenario/scenario.ts";
+import { NS_PER_S } from "./delay.ts";
+import { draw, STREAM, streamKey, unit } from "./dice.ts";
+import type { Directory } from "./directory.ts";
+import { NONE } from "./event-slab.ts";
+import { exactPower } from "./exact-math.ts";
+import { bitCount, type HostSets } from "./host-sets.ts";
+import { ABSENT, JOINED } from "./node-states.ts";
+import { TICK, TYPE } from "./engine-types.ts";
+import { giniOf, type Probes } from "./probes.ts";
+import type { Outbox, Protocol } from "./protocol.ts";
+import { RecordStore } from "./record-store.ts";
+
+/** A get without an answer is tried again once. */
+const GET_NS = 4 * NS_PER_S;
+const GET_TRIES = 2;
+/** What lookups are for, in the lowest bits of their tags; 0 is a query's. */
+const PUT = 1;
+const PUT_ELSEWHERE = 2;
+const GET = 3;
+/** Of a message that looks for a record: who wants it, and above it how many have been asked. */
+const ORIGIN_BITS = 24;
+const ORIGIN = 2 ** ORIGIN_BITS - 1;
+
+export interface RecordDeskParts {
+  readonly scenario: Scenario;
+  readonly outbox: Pick<Outbox, "nowNs" | "send" | "after">;
+  readonly protocol: Protocol;
+  readonly directory: Directory;
+  readonly hosts: HostSets | undefined;
+  readonly probes: Probes;
+  stateOf(node: number): number;
+}
+
+interface OpenGet {
+  readonly node: number;
+  readonly record: number;
+  choice: number;
+  tries: number;
+}
+
+export class RecordDesk {
+  readonly #parts: RecordDeskParts;
+  readonly #scenario: RecordScenario;
+  readonly #store: RecordStore;
+  readonly #key: number;
+  readonly #popularity: Float64Array;
+  readonly #neighbours: Int32Array;
+  /** By record: under which of its keys it is, or NONE while it is under none. */
+  readonly #choices: Int8Array;
+  /** By record: the owner of its first key, while that of its second is looked for. */
+  readonly #firstOwners = new Map<number, number>();
+  readonly #gets = new Map<number, OpenGet>();
+  #nextPut = 0;
+  #nextGet = 0;
+  #finished = 0;
+  #failed = 0;
+  #innerCopies = 0;
+  #draws = 0;
+
+  constructor(parts: RecordDeskParts) {
+    this.#parts = parts;
+    const { records, seed } = parts.scenario;
+    this.#scenario = records;
+    this.#key = streamKey(seed, STREAM.record);
+    this.#store = new RecordStore(records.copies, this.#key, (node) => this.#liveOf(node));
+    this.#popularity = popularityOf(records);
+    this.#neighbours = new Int32Array(records.replicas);
+    this.#choices = new Int8Array(records.count).fill(NONE);
+  }
+
+  /** When the next record is put; Infinity when all are. */
+  get nextPutNs(): number {
+    const { count, putAtS, putSpreadS } = this.#scenario;
+    if (this.#nextPut >= count) return Infinity;
+    return Math.floor((putAtS + (putSpreadS * this.#nextPut) / count) * NS_PER_S);
+  }
+
+  putNext(): void {
+    const record = this.#nextPut++;
+    const { directory } = this.#parts;
+    const node = directory.any(this.#key, record, 16);
+    if (node !== NONE) this.#lookUp(node, record, 0, PUT, record);
+  }
+
+  /** A node is up. */
+  begin(node: number): void {
+    const { outbox } = this.#parts;
+    const { repairS, getIntervalS } = this.#scenario;
+    outbox.after(node, Math.floor(this.#drawn(node) * repairS * NS_PER_S), TICK.repair, 0);
+    if (getIntervalS > 0) this.#expectGet(node);
+  }
+
+  /** Hosts of a node came or went. */
+  onHosts(node: number): void {
+    this.#innerCopies += this.#store.copyInside(node);
+  }
+
+  onTimer(node: number, type: number, id: number): void {
+    const { outbox } = this.#parts;
+    const { repairS } = this.#scenario;
+    if (type === TICK.repair) {
+      this.#repair(node);
+      outbox.after(node, repairS * NS_PER_S, TICK.repair, 0);
+    } else if (id !== NONE) this.#onGetDue(id);
+    else {
+      this.#beginGet(node);
+      this.#expectGet(node);
+    }
+  }
+
+  #expectGet(node: number): void {
+    const meanNs = this.#scenario.getIntervalS * NS_PER_S;
+    this.#parts.outbox.after(node, Math.floor(2 * this.#drawn(node) * meanNs), TICK.get, NONE);
+  }
+
+  /** The end of a lookup of ours. @param owner NONE when nobody was found */
+  onFound(node: number, tag: number, owner: number): void {
+    const purpose = tag & 3;
+    const id = tag >> 2;
+    if (owner === NONE) return; // a get's timer tries again; a put is not acknowledged
+    if (purpose === GET) this.#fetch(node, id, owner);
+    else if (purpose === PUT_ELSEWHERE) this.#placeWithLess(node, id, owner);
+    else if (this.#scenario.placement === "two-choices") {
+      this.#firstOwners.set(id, owner);
+      this.#lookUp(node, id, 1, PUT_ELSEWHERE, id);
+    } else this.#sendOrKeep(node, owner, id, 0);
+  }
+
+  onMessage(node: number, from: number, type: number, a: number, b: number, c: number): void {
+    if (type === TYPE.store) this.#onStore(node, a, b, c !== 0);
+    else if (type === TYPE.repair) this.#store.keep(node, a);
+    else if (type === TYPE.offer) this.#onOffer(node, from, a);
+    else if (type === TYPE.want) this.#onWant(node, from, a);
+    else if (type === TYPE.fetch) this.#onFetch(node, from, a, b, c);
+    else if (type === TYPE.fetched) this.#onFetched(a, b !== 0);
+  }
+
+  /** @param nodes all that there are */
+  result(nodes: number): RecordsResult {
+    const { probes } = this.#parts;
+    const reachable = this.#store.reachable();
+    const put = [...this.#choices.keys()].filter((record) => this.#choices[record] !== NONE);
+    const repairs = [TYPE.offer, TYPE.want, TYPE.repair];
+    const sum = (counts: Float64Array): number =>
+      repairs.reduce((total, type) => total + counts[type]!, 0);
+    const kept = this.#store.copiesByHost(Array.from({ length: nodes }, (_, node) => node));
+    return {
+      put: put.length,
+      gets: this.#finished,
+      failedGets: this.#failed,
+      unavailable: put.filter((record) => reachable.get(record) !== true).length,
+      lost: put.filter((record) => !reachable.has(record)).length,
+      repairMessages: sum(probes.messages),
+      repairBytes: sum(probes.bytes),
+      innerCopies: this.#innerCopies,
+      kept: {
+        mean: kept.length === 0 ? 0 : kept.reduce((all, one) => all + one, 0) / kept.length,
+        highest: kept.reduce((most, one) => Math.max(most, one), 0),
+        gini: giniOf(kept),
+      },
+    };
+  }
+
+  // Puts.
+
+  #lookUp(node: number, record: number, choice: number, purpose: number, id: number): void {
+    const high = draw(this.#key, record, 2 * choice);
+    const low = draw(this.#key, record, 2 * choice + 1);
+    this.#parts.protocol.lookup(node, high, low, (id << 2) | purpose);
+  }
+
+  /** Of both owners the one that keeps less a host; each is asked how much that is. */
+  #placeWithLess(node: number, record: number, second: number): void {
+    const { outbox } = this.#parts;
+    const first = this.#firstOwners.get(record) ?? second;
+    this.#firstOwners.delete(record);
+    for (const owner of [first, second])
+      if (owner !== node) outbox.send(node, owner, TYPE.weigh, record, 0, 0, NONE);
+    const isSecond = this.#loadOf(second) < this.#loadOf(first);
+    this.#sendOrKeep(node, isSecond ? second : first, record, isSecond ? 1 : 0);
+  }
+
+  #loadOf(node: number): number {
+    return this.#store.countOf(node) / Math.max(1, bitCount(this.#liveOf(node)));
+  }
+
+  #sendOrKeep(node: number, owner: number, record: number, choice: number): void {
+    if (owner === node) this.#onStore(node, record, choice, true);
+    else this.#parts.outbox.send(node, owner, TYPE.store, record, choice, 1, NONE);
+  }
+
+  #onStore(node: number, record: number, choice: number, isOwner: boolean): void {
+    this.#store.keep(node, record);
+    this.#choices[record] = choice;
+    if (!isOwner) return;
+    const { outbox } = this.#parts;
+    for (const other of this.#keepersOf(node, record))
+      if (other !== node) outbox.send(node, other, TYPE.store, record, choice, 0, NONE);
+  }
+
+  // Repair.
+
+  #repair(node: number): void {
+    const { outbox } = this.#parts;
+    for (const record of this.#store.recordsOf(node)) {
+      if (!this.#store.has(node, record)) continue;
+      const keepers = this.#keepersOf(node, record);
+      const isOwn = keepers.includes(node);
+      if (isOwn) this.#store.confirm(node, record);
+      else if (this.#store.giveUp(node, record)) continue;
+      for (const other of keepers)
+        if (other !== node) outbox.send(node, other, TYPE.offer, record, 0, 0, NONE);
+    }
+  }
+
+  #onOffer(node: number, from: number, record: number): void {
+    if (this.#store.has(node, record)) return;
+    this.#parts.outbox.send(node, from, TYPE.want, record, 0, 0, NONE);
+  }
+
+  #onWant(node: number, from: number, record: number): void {
+    if (!this.#store.has(node, record)) return;
+    this.#parts.outbox.send(node, from, TYPE.repair, record, 0, 0, NONE);
+  }
+
+  // Gets.
+
+  #beginGet(node: number): void {
+    const { putAtS, putSpreadS } = this.#scenario;
+    const { outbox } = this.#parts;
+    const isEarly = outbox.nowNs < (putAtS + putSpreadS + 10) * NS_PER_S;
+    if (isEarly || this.#parts.stateOf(node) !== JOINED) return;
+    const record = this.#popular(this.#drawn(node));
+    if (this.#choices[record] === NONE) return;
+    const id = this.#nextGet++;
+    this.#gets.set(id, { node, record, choice: 0, tries: 1 });
+    outbox.after(node, GET_NS, TICK.get, id);
+    this.#lookUp(node, record, 0, GET, id);
+  }
+
+  #onGetDue(id: number): void {
+    const open = this.#gets.get(id);
+    if (open === undefined) return;
+    if (open.tries >= GET_TRIES) return this.#endGet(id, false);
+    open.tries++;
+    this.#parts.outbox.after(open.node, GET_NS, TICK.get, id);
+    this.#lookUp(open.node, open.record, open.choice, GET, id);
+  }
+
+  #fetch(node: number, id: number, owner: number): void {
+    const open = this.#gets.get(id);
+    if (open === undefined) return;
+    if (owner === node) this.#onFetch(node, node, id, open.record, node);
+    else this.#parts.outbox.send(node, owner, TYPE.fetch, id, open.record, node, NONE);
+  }
+
+  #onFetch(node: number, from: number, id: number, record: number, where: number): void {
+    const origin = where & ORIGIN;
+    const asked = where >>> ORIGIN_BITS;
+    if (this.#store.has(node, record)) return this.#answer(node, origin, id, true);
+    const others = this.#keepersOf(node, record).filter((one) => one !== node && one !== from);
+    const next = others[asked];
+    if (next === undefined || asked + 1 >= this.#scenario.replicas)
+      return this.#answer(node, origin, id, false);
+    const rest = ((asked + 1) << ORIGIN_BITS) | origin;
+    this.#parts.outbox.send(node, next, TYPE.fetch, id, record, rest, NONE);
+  }
+
+  #answer(node: number, origin: number, id: number, isThere: boolean): void {
+    if (node === origin) this.#onFetched(id, isThere);
+    else this.#parts.outbox.send(node, origin, TYPE.fetched, id, isThere ? 1 : 0, 0, NONE);
+  }
+
+  #onFetched(id: number, isThere: boolean): void {
+    const open = this.#gets.get(id);
+    if (open === undefined) return;
+    if (isThere) return this.#endGet(id, true);
+    const hasOther = this.#scenario.placement === "two-choices" && open.choice === 0;
+    if (!hasOther) return; // the timer tries once more
+    open.choice = 1;
+    this.#lookUp(open.node, open.record, 1, GET, id);
+  }
+
+  #endGet(id: number, isFound: boolean): void {
+    const open = this.#gets.get(id);
+    this.#gets.delete(id);
+    // Who asked is gone, and nobody misses the answer.
+    if (open === undefined || this.#parts.stateOf(open.node) === ABSENT) return;
+    this.#finished++;
+    if (!isFound) this.#failed++;
+  }
+
+  // What both need.
+
+  /** Nodes that should keep a record, as far as a node knows. */
+  #keepersOf(node: number, record: number): readonly number[] {
+    const choice = Math.max(0, this.#choices[record]!);
+    const high = draw(this.#key, record, 2 * choice);
+    const low = draw(this.#key, record, 2 * choice + 1);
+    const { replicas } = this.#scenario;
+    const found = this.#parts.protocol.neighbours(node, high, low, replicas, this.#neighbours);
+    return [...this.#neighbours.subarray(0, found)];
+  }
+
+  #liveOf(node: number): number {
+    const { hosts, stateOf } = this.#parts;
+    if (hosts !== undefined) return hosts.live[node]!;
+    return stateOf(node) === ABSENT ? 0 : 1;
+  }
+
+  #popular(probability: number): number {
+    let low = 0;
+    let high = this.#popularity.length - 1;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.#popularity[middle]! < probability) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #drawn(node: number): number {
+    return unit(this.#key, node, 32 + this.#draws++);
+  }
+}
+
+/** Cumulated shares of gets, the most popular first. */
+function popularityOf({ count, zipf }: RecordScenario): Float64Array {
+  const shares = new Float64Array(count);
+  let sum = 0;
+  for (let i = 0; i < count; i++) shares[i] = sum += exactPower(i + 1, -zipf);
+  return shares.map((share) => share / sum);
+}

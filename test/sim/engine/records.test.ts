@@ -1,0 +1,84 @@
+import { describe, expect, it } from "vitest";
+import { Simulation, type Outcome } from "../../../sim/engine/simulation.ts";
+import { RecordStore } from "../../../sim/engine/record-store.ts";
+import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
+import type { Scenario } from "../../../sim/scenario/scenario.ts";
+import { scenarioOf } from "../scenarios.ts";
+
+const { churn, hosts, kademlia, records } = scenarioOf();
+const BUSY = { ...churn, model: "exponential" as const, sessionS: 300, absenceS: 60, startS: 30 };
+
+function run(changes: Partial<Scenario>): Outcome {
+  const scenario = scenarioOf({
+    ...{ kind: "records", durationS: 120, nodes: 100, rate: 50 },
+    kademlia: { ...kademlia, isExhaustive: true, alpha: 3 },
+    ...{ workload: { queryIntervalS: 0, queryDeviation: 0, target: "random" } },
+    records: { ...records, count: 200, putAtS: 20, getIntervalS: 2 },
+    ...changes,
+  });
+  const parts = { scenario, protocol: KADEMLIA, matrix: [], churnTrace: [], trace: undefined };
+  const simulation = new Simulation(parts);
+  for (const _ of simulation.run());
+  return simulation.outcome();
+}
+
+describe("records", () => {
+  it("are all put and found while nobody goes, each at three nodes", () => {
+    const { put, gets, failedGets, unavailable, kept } = run({}).records!;
+    expect(put).toBe(200);
+    expect(gets).toBeGreaterThan(3000);
+    expect(failedGets).toBe(0);
+    expect(unavailable).toBe(0);
+    expect(kept.mean).toBeCloseTo((200 * 3) / 100, 0);
+  });
+
+  it("are found where nodes are subnets whose hosts come and go, and missed where hosts are nodes", () => {
+    const subnets = run({ nodes: 25, rate: 12, hosts: { ...hosts, perSubnet: 4 }, churn: BUSY });
+    const plain = run({ churn: BUSY });
+    const share = ({ gets, failedGets }: NonNullable<Outcome["records"]>): number =>
+      failedGets / gets;
+    expect(share(plain.records!)).toBeGreaterThan(0.01);
+    expect(share(subnets.records!)).toBeLessThan(share(plain.records!) / 2);
+    expect(subnets.records!.innerCopies).toBeGreaterThan(0);
+  });
+
+  it("are gone where whoever kept them fails for good, unless others repair it in time", () => {
+    const massFailure = { atS: 60, share: 0.6 };
+    const alone = { ...records, count: 200, putAtS: 20, replicas: 1 };
+    const lost = run({ churn: { ...churn, massFailure }, records: alone }).records!;
+    expect(lost.unavailable).toBeGreaterThan(80);
+    const kept = run({ churn: { ...churn, massFailure } }).records!;
+    expect(kept.unavailable).toBeLessThan(80);
+    expect(kept.repairMessages).toBeGreaterThan(0);
+  });
+
+  it("are kept more evenly with two choices, at more messages", () => {
+    const skewed = { ...hosts, perSubnet: 4, sizes: "skewed" as const };
+    const placed = (placement: "plain" | "two-choices"): Outcome =>
+      run({ nodes: 60, hosts: skewed, records: { ...records, count: 2000, copies: 1, placement } });
+    const [plain, chosen] = [placed("plain"), placed("two-choices")];
+    expect(chosen.records!.failedGets).toBe(0);
+    expect(chosen.records!.kept.gini).toBeLessThan(plain.records!.kept.gini);
+    const sent = ({ samples }: Outcome): number =>
+      samples.reduce((sum, one) => sum + one.messages, 0);
+    expect(sent(chosen)).toBeGreaterThan(sent(plain));
+  });
+});
+
+describe("a node's records", () => {
+  it("are at as many hosts as wanted, and are copied when one of them goes", () => {
+    let live = 0b1111;
+    const store = new RecordStore(2, 7, () => live);
+    for (let record = 0; record < 50; record++) store.keep(0, record);
+    const counts = (): number => store.copiesByHost([0]).reduce((sum, one) => sum + one, 0);
+    expect(counts()).toBe(100);
+    live = 0b0111;
+    expect(counts()).toBeLessThan(100);
+    store.copyInside(0);
+    expect(counts()).toBe(100);
+    live = 0b1000;
+    const left = store.recordsOf(0).filter((record) => store.has(0, record)).length;
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(50);
+  });
+});
