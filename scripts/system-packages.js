@@ -17,6 +17,11 @@ const PACKAGES = [
   "socat",
   // An mDNS browser that shares no code with Avahi.
   "python3-zeroconf",
+  // Engines of sweeps; without a configuration of its own Slurm's services do not start.
+  "parallel",
+  "munge",
+  "slurmctld",
+  "slurmd",
 ];
 
 function isInstalled(name) {

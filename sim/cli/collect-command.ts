@@ -42,7 +42,7 @@ async function runCollect(args: ParsedArguments, io: CommandIo): Promise<number>
     axes: plan.axes,
     seeds: plan.seeds,
     points: { planned: planned.length, finished: found.length },
-    groups: groups.map(({ results: _, ...group }) => group),
+    groups: groups.map((group) => ({ ...group, results: undefined })),
   });
   const theme = themeOf(args);
   await writeOutput(`${directory}/collected.json`, `${json}\n`);

@@ -22,8 +22,9 @@ export async function runProgram(
   args: readonly string[],
   stdin: string,
   signal: AbortSignal | null,
+  env: NodeJS.ProcessEnv = process.env,
 ): Promise<ProgramOutcome> {
-  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"] });
+  const child = spawn(program, args, { stdio: ["pipe", "pipe", "pipe"], env });
   const kill = (): void => void child.kill("SIGTERM");
   signal?.addEventListener("abort", kill);
   // It may end without reading what it is given.

@@ -4,7 +4,7 @@ import type { SweepWork } from "../sweep/sweep-engine.ts";
 import { isOfPoint } from "../sweep/sweep-plan.ts";
 import type { SweepPoint } from "../sweep/sweep-plan.ts";
 import { lastLine, runProgram } from "./child-program.ts";
-import { ownProgram } from "./own-program.ts";
+import { ownEnvironment, ownProgram } from "./own-program.ts";
 
 export async function runLocally(work: SweepWork): Promise<void> {
   const waiting = [...work.points];
@@ -34,6 +34,7 @@ async function runPoint(point: SweepPoint, work: SweepWork, signal: AbortSignal)
     [...args, "sim", "point"],
     input,
     signal,
+    ownEnvironment(),
   );
   if (signal.aborted) return;
   const result = parseResult(stdout);

@@ -24,7 +24,8 @@ export interface LinePlot {
   readonly xLabel: string;
   readonly yLabel: string;
   readonly xScale: ScaleType;
-  /** These are on the axis whatever the values are. */
+  /** These are on the axes whatever the values are. */
+  readonly xHas: readonly number[];
   readonly yHas: readonly number[];
   readonly series: readonly Series[];
   /** A line across, such as a bar that is to be reached; null for none. */
@@ -56,10 +57,7 @@ export function renderLinePlot(plot: LinePlot, theme: Theme): string {
       head,
       `<text class="text" x="${LEFT}" y="${TOP + 40}">nothing to show: no run has such values</text>`,
     ]);
-  const xAxis = createAxis(
-    plot.xScale,
-    points.map(({ x }) => x),
-  );
+  const xAxis = createAxis(plot.xScale, [...plot.xHas, ...points.map(({ x }) => x)]);
   const yAxis = createAxis("linear", [
     ...plot.yHas,
     ...points.flatMap(({ y, low, high }) => [y, low, high]),

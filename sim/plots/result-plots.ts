@@ -37,6 +37,7 @@ function overTime(title: string, series: readonly Series[]): LinePlot {
     xLabel: "simulated time (s)",
     yLabel: "delivered / sent",
     xScale: "linear",
+    xHas: [0],
     yHas: [0, 1],
     series,
     mark: CONVERGED,

@@ -29,16 +29,13 @@ function commentOf(path: string): string {
   return ` # ${allowed}`;
 }
 
-/** The table of fields, so that text and checks cannot disagree. */
+/** The list of fields for the documentation, so that text and checks cannot disagree. */
 export function renderScenarioReference(): string {
-  const lines = ["| field | meaning | allowed | default |", "| --- | --- | --- | --- |"];
-  for (const path of FIELD_PATHS) {
+  return FIELD_PATHS.map((path) => {
     const { doc, allowed, initial, defaultDoc } = SCHEMA[path];
-    const isOptional = OPTIONAL_GROUPS.some((group) => path.startsWith(`${group}.`));
+    const group = OPTIONAL_GROUPS.find((one) => path.startsWith(`${one}.`));
     const value = defaultDoc ?? `\`${JSON.stringify(initial)}\``;
-    lines.push(
-      `| \`${path}\` | ${doc} | ${allowed} | ${isOptional ? `${value} once its group is given` : value} |`,
-    );
-  }
-  return lines.join("\n");
+    const fallback = group === undefined ? value : `${value}, once \`${group}\` is given`;
+    return `- \`${path}\`: ${doc} Allowed: ${allowed}. Default: ${fallback}.`;
+  }).join("\n");
 }

@@ -95,6 +95,7 @@ export function axisPlots(
       xLabel: axis.path,
       yLabel: label,
       xScale: isWide(axis.values) ? "log" : "linear",
+      xHas: [],
       yHas: [0],
       series,
       mark: null,

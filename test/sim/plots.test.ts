@@ -61,6 +61,7 @@ const PLOT: LinePlot = {
   xLabel: "x",
   yLabel: "y",
   xScale: "linear",
+  xHas: [],
   yHas: [0, 1],
   mark: { y: 0.95, label: "95 %" },
   series: [

@@ -30,6 +30,11 @@ function resultOf({ scenario }: SweepPoint) {
   return { ...aResult(), ...findings(scenario) };
 }
 
+/** `1,2,3`. */
+function upTo(count: number): string {
+  return Array.from({ length: count }, (_, i) => i + 1).join(",");
+}
+
 const TEXT = "nodes: 50\nsweep: {rate: [10, 20], kademlia.k: [8, 16]}";
 
 describe("a sweep file", () => {
@@ -72,10 +77,7 @@ describe("a sweep file", () => {
     ["nodes: 0\nsweep: {rate: [5]}", "s.yaml: nodes: 0 is not allowed"],
     ["sweep: {nodes: [5", "s.yaml:1:18: not valid YAML"],
     ["sweep: {sampleS: [1, 99]}", "at sampleS=99: sampleS: 99 is longer than the run"],
-    [
-      `sweep: {nodes: [${Array.from({ length: 200 }, (_, i) => i + 1)}], seed: [${Array.from({ length: 200 }, (_, i) => i)}]}`,
-      "sweep: 40000 points; at most 20000",
-    ],
+    [`sweep: {nodes: [${upTo(200)}], seed: [${upTo(200)}]}`, "sweep: 40000 points; at most 20000"],
   ])("is refused: %s", (text, message) => {
     expect(() => pointsOf(plan(text))).toThrow(message);
   });
