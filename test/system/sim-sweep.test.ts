@@ -7,6 +7,7 @@ import { join, resolve } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, it } from "vitest";
 import { missingPrograms } from "../../daemon/lab/run.ts";
+import { SSH_MISSING, withSsh } from "./fixtures/ssh-bed.ts";
 import { SLURM_MISSING, withSlurm } from "./fixtures/slurm-bed.ts";
 
 const LAUNCHER = resolve("bin/causeway");
@@ -29,6 +30,10 @@ function sweep(out: string, ...more: readonly string[]) {
 }
 
 function finished(out: string): readonly string[] {
+  return pointFiles(out).filter((name) => name.endsWith(".json"));
+}
+
+function pointFiles(out: string): readonly string[] {
   try {
     return readdirSync(join(out, "points"));
   } catch {
@@ -68,13 +73,13 @@ describe("a sweep", () => {
       while (finished(out).length < 3 && child.exitCode === null) await sleep(20);
       child.kill(signal);
       await once(child, "close");
-      const kept = finished(out).filter((name) => name.endsWith(".json"));
+      const kept = finished(out);
       expect(kept.length).toBeGreaterThanOrEqual(3);
       expect(kept.length).toBeLessThan(POINTS);
       if (signal !== "SIGKILL") {
         expect(child.exitCode).toBe(1);
         expect(complaints.join("")).toContain("interrupted; run the same again to go on");
-        expect(finished(out)).toEqual(kept);
+        expect(pointFiles(out)).toEqual(kept);
       }
       const again = sweep(out);
       expect(again.counts).toMatchObject({ before: kept.length, left: 0, failed: 0 });
@@ -147,6 +152,21 @@ describe.skipIf(PARALLEL_MISSING !== "")("through GNU parallel", () => {
     expect(none.status).toBe(1);
     expect(none.stderr).toContain("kademlia.k=8 seed=1: gave no result");
     expect(sweep(out).counts).toMatchObject({ before: 0, finished: POINTS });
+  });
+});
+
+describe.skipIf(SSH_MISSING !== undefined)("through GNU parallel and ssh", () => {
+  it("finds the same on another host, which shares no files", () => {
+    const bed = mkdtempSync(join(directory, "ssh-"));
+    const out = join(directory, "ssh-out");
+    writeFileSync(join(bed, "hosts"), "2/away\n");
+    const engine = `--engine parallel --hosts ${bed}/hosts --command ${LAUNCHER}`;
+    const command = `${LAUNCHER} sim sweep ${FILE} ${SEEDS.join(" ")} --out ${out} ${engine} --json`;
+    const run = withSsh(bed, command);
+    expect({ status: run.status, stderr: run.stderr }).toEqual({ status: 0, stderr: "" });
+    expect(JSON.parse(run.stdout)).toMatchObject({ finished: POINTS, left: 0 });
+    expect(readFileSync(join(bed, "sshd.log"), "utf8")).toContain("Accepted publickey");
+    expect(found(out)).toBe(undisturbed());
   });
 });
 
