@@ -55,7 +55,7 @@ function find(name: string, commands: SimCommands): Promise<Command> {
   if (load !== undefined) return load();
   const near = nearestNames(name, Object.keys(commands));
   throw new ConfigError(
-    `"sim ${name}"`,
+    name === "bench" ? '"bench sim"' : `"sim ${name}"`,
     near.length > 0
       ? `no such command; did you mean ${near.join(" or ")}?`
       : 'no such command; "causeway sim help" lists them',
