@@ -12,7 +12,7 @@ import { draw, STREAM, streamKey } from "./dice.ts";
 import { COLUMN, EventSlab, NONE, ROW } from "./event-slab.ts";
 import { HostSets } from "./host-sets.ts";
 import { Lists } from "./lists.ts";
-import { ABSENT, JOINED, NodeStates } from "./node-states.ts";
+import { ABSENT, JOINED, NodeStates, PRESENT } from "./node-states.ts";
 import { TICK, TYPE } from "./engine-types.ts";
 import { Population } from "./population.ts";
 import { Post, type Mail } from "./post.ts";
@@ -248,6 +248,11 @@ export class Partition implements Outbox {
   }
 
   joinFailed(node: number): void {
+    const row = node >> this.#shift;
+    if (this.nodes.states[row] === JOINED) {
+      this.nodes.states[row] = PRESENT; // it had joined, and lost everybody it knew
+      this.changes.push(~node);
+    }
     this.#population.askServer(node);
   }
 

@@ -55,7 +55,7 @@ export interface Outbox {
   random(node: number): number;
   /** It takes part from now on: knows its neighbours and answers for keys. */
   joined(node: number): void;
-  /** It could not join through its contact and wants another. */
+  /** It could not join through its contact, or lost everybody it knew, and wants another contact. */
   joinFailed(node: number): void;
   /**
    * The end of a lookup that `lookup` began.
