@@ -240,9 +240,8 @@ export class Kademlia implements Protocol {
     const purpose = lookups.purposeOf(lookup);
     const isLate = this.#out.nowNs - lookups.startOf(lookup) > LOOKUP_NS;
     const answered = lookups.answeredOf(lookup);
-    const isExhausted = this.#isExhaustive(lookup) && answered >= lookups.longest;
-    if (isLate || isExhausted || answered >= HOPS_MAX) {
-      this.#finish(lookup, isExhausted ? lookups.nearest(lookup) : NONE);
+    if (isLate || answered >= HOPS_MAX) {
+      this.#finish(lookup, NONE);
       return;
     }
     const { alpha, siblings } = this.#scenario;

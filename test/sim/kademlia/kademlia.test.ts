@@ -34,6 +34,17 @@ describe("Kademlia in the simulator", () => {
     expect(last.accuracy).toBeGreaterThan(0.97);
   });
 
+  it("delivers as OverSim does while nodes join exhaustively", () => {
+    const { samples } = run({
+      ...{ nodes: 1000, rate: 100, durationS: 20 },
+      workload: { queryIntervalS: 1, queryDeviation: 0.1, target: "node" },
+      kademlia: { ...kademlia, isExhaustive: true },
+    });
+    // OverSim, 10,000 nodes at 1,000/s, the ids of joined nodes as keys
+    for (const [sample, delivery] of [0, 0.326, 0.75, 1].entries())
+      expect(Math.abs(samples[sample]!.believedDelivery! - delivery)).toBeLessThan(0.06);
+  });
+
   it("gives the same trace for the same seed, and another for another", () => {
     const hashes = [1, 1, 2].map((seed) => run({ seed }).traceHash);
     expect(hashes[0]).toBe(hashes[1]);
