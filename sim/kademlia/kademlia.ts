@@ -20,7 +20,8 @@ import {
 } from "../engine/protocol.ts";
 import type { ProtocolFactory, ProtocolParts } from "../engine/simulation.ts";
 import { Closest } from "./closest.ts";
-import { LookupTable } from "./lookup-table.ts";
+import { CLAIMED, LookupTable } from "./lookup-table.ts";
+import { ASKED_STATE, PathGroups } from "./path-groups.ts";
 import { RoutingTable } from "./routing-table.ts";
 
 const PING = PROTOCOL_TYPE;
@@ -63,6 +64,7 @@ export class Kademlia implements Protocol {
   readonly #shift: number;
   readonly #table: RoutingTable;
   readonly #lookups: LookupTable;
+  readonly #groups: PathGroups;
   readonly #closest: Closest;
   readonly #isReady: Uint8Array;
 
@@ -74,6 +76,7 @@ export class Kademlia implements Protocol {
     this.#table = new RoutingTable(scenario.kademlia, ids, rows, shift);
     const longest = shortlistOf(scenario.kademlia);
     this.#lookups = new LookupTable(ids, longest);
+    this.#groups = new PathGroups(ids, scenario.kademlia.disjointPaths);
     this.#closest = new Closest(ids, longest);
     this.#isReady = new Uint8Array(rows);
   }
@@ -122,11 +125,16 @@ export class Kademlia implements Protocol {
     const lookups = this.#lookups;
     if (isOfNow && !lookups.isDone(context)) {
       lookups.failed(context, to);
+      this.#tellOthers(context, to, ASKED_STATE.failed);
       this.#advance(context);
       return;
     }
     lookups.forget(context);
-    if (lookups.pendingOf(context) === 0) lookups.release(context);
+    if (lookups.pendingOf(context) > 0) return;
+    const group = lookups.groupOf(context);
+    const isLost = group !== NONE && !lookups.isDone(context);
+    if (isLost && this.#groups.leave(group, NONE, 0) === 0) this.#groups.release(group);
+    lookups.release(context);
   }
 
   onTimer(node: number, type: number): void {
@@ -205,12 +213,18 @@ export class Kademlia implements Protocol {
 
   #begin(node: number, keyHigh: number, keyLow: number, purpose: number, tag: number): void {
     const lookups = this.#lookups;
-    const lookup = lookups.begin(node, keyHigh, keyLow, purpose, tag, this.#out.nowNs);
     const closest = this.#closest;
     closest.begin(keyHigh, keyLow, lookups.longest);
     this.#table.collect(node, keyHigh, closest);
-    for (let i = 0; i < closest.count; i++) lookups.offer(lookup, closest.nodes[i]!);
-    this.#advance(lookup);
+    const { nowNs } = this.#out;
+    const wanted = purpose === QUERY ? this.#scenario.disjointPaths : 1;
+    const paths = Math.max(1, Math.min(wanted, closest.count));
+    const group = paths === 1 ? NONE : this.#groups.begin(paths);
+    for (let path = 0; path < paths; path++) {
+      const lookup = lookups.begin(node, keyHigh, keyLow, purpose, tag, group, nowNs);
+      for (let i = path; i < closest.count; i += paths) lookups.offer(lookup, closest.nodes[i]!);
+      this.#advance(lookup);
+    }
   }
 
   #onNodes(node: number, from: number, isSibling: boolean, list: number, lookup: number): void {
@@ -227,6 +241,8 @@ export class Kademlia implements Protocol {
       if (!isDone) lookups.offer(lookup, contact);
     }
     lookups.answered(lookup, from);
+    if (!isDone)
+      this.#tellOthers(lookup, from, isSibling ? ASKED_STATE.claimed : ASKED_STATE.spoke);
     if (isDone) {
       if (lookups.pendingOf(lookup) === 0) lookups.release(lookup);
     } else if (isSibling && !this.#isExhaustive(lookup)) this.#finish(lookup, from);
@@ -246,8 +262,12 @@ export class Kademlia implements Protocol {
     }
     const { alpha, siblings } = this.#scenario;
     while (lookups.pendingOf(lookup) < alpha) {
-      const next = lookups.takeNext(lookup);
+      const next =
+        lookups.groupOf(lookup) === NONE
+          ? lookups.takeNext(lookup)
+          : lookups.takeNextApart(lookup, this.#groups);
       if (next === NONE) break;
+      if (next <= CLAIMED) return this.#finish(lookup, CLAIMED - next);
       const wanted = this.#isExhaustive(lookup) ? 0 : purpose === QUERY ? 1 : siblings;
       const high = lookups.highOf(lookup);
       this.#out.request(node, next, FIND_NODE, high, lookups.lowOf(lookup), wanted, NONE, lookup);
@@ -261,9 +281,36 @@ export class Kademlia implements Protocol {
     return this.#scenario.isExhaustive && this.#lookups.purposeOf(lookup) !== QUERY;
   }
 
+  /** What other paths to the key should know of a node that this one asked. */
+  #tellOthers(lookup: number, asked: number, state: number): void {
+    const group = this.#lookups.groupOf(lookup);
+    if (group !== NONE) this.#groups.settle(group, asked, state);
+  }
+
+  /** The end of one of several paths, and with the last of them that of the lookup. */
+  #finishPath(lookup: number, group: number, named: number): void {
+    const lookups = this.#lookups;
+    const groups = this.#groups;
+    const node = lookups.nodeOf(lookup);
+    const high = lookups.highOf(lookup);
+    const low = lookups.lowOf(lookup);
+    const startNs = lookups.startOf(lookup);
+    const tag = lookups.tagOf(lookup);
+    const left = groups.leave(group, named, lookups.answeredOf(lookup));
+    lookups.end(lookup);
+    if (lookups.pendingOf(lookup) === 0) lookups.release(lookup);
+    if (left > 0) return;
+    const owner = groups.winner(group, high, low);
+    const hops = groups.hopsOf(group);
+    groups.release(group);
+    this.#out.found(node, tag, high, low, owner, hops, startNs);
+  }
+
   /** @param owner who says that the key is its own; NONE when nobody does */
   #finish(lookup: number, owner: number): void {
     const lookups = this.#lookups;
+    const group = lookups.groupOf(lookup);
+    if (group !== NONE) return this.#finishPath(lookup, group, owner);
     const node = lookups.nodeOf(lookup);
     const purpose = lookups.purposeOf(lookup);
     const hops = lookups.answeredOf(lookup);

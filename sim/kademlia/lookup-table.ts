@@ -3,6 +3,7 @@
  */
 import { NONE } from "../engine/event-slab.ts";
 import type { NodeIds } from "../engine/protocol.ts";
+import { ASKED_STATE, type PathGroups } from "./path-groups.ts";
 
 /** Words of a lookup before its shortlist. */
 const NODE = 0;
@@ -14,7 +15,9 @@ const COUNT = 5;
 const PENDING = 6;
 const ANSWERED = 7;
 const DONE = 8;
-const HEAD = 9;
+/** Of the paths that go to the same key; NONE when this is the only one. */
+const GROUP = 9;
+const HEAD = 10;
 /** Words of an entry of the shortlist: a contact, its distance's upper half (flipped), its state. */
 const ENTRY = 3;
 
@@ -24,6 +27,9 @@ const SPOKE = 2;
 const FAILED = 3;
 
 const FLIP = 0x80000000 | 0;
+
+/** Minus a contact: the nearest that a path has heard of, which told another that the key is its own. */
+export const CLAIMED = -2;
 
 export class LookupTable {
   /** Length of a shortlist. */
@@ -48,6 +54,7 @@ export class LookupTable {
     keyLow: number,
     purpose: number,
     tag: number,
+    group: number,
     nowNs: number,
   ): number {
     let lookup = this.#free;
@@ -66,6 +73,7 @@ export class LookupTable {
     words[at + PENDING] = 0;
     words[at + ANSWERED] = 0;
     words[at + DONE] = 0;
+    words[at + GROUP] = group;
     this.#starts[lookup] = nowNs;
     return lookup;
   }
@@ -93,6 +101,11 @@ export class LookupTable {
 
   tagOf(lookup: number): number {
     return this.#words[lookup * this.#width + TAG]!;
+  }
+
+  /** Of `PathGroups`, or NONE. */
+  groupOf(lookup: number): number {
+    return this.#words[lookup * this.#width + GROUP]!;
   }
 
   startOf(lookup: number): number {
@@ -160,6 +173,30 @@ export class LookupTable {
       words[at + 2] = ASKED;
       words[base + PENDING]!++;
       return words[at]!;
+    }
+    return NONE;
+  }
+
+  /** As `takeNext`, but nobody whom another path of the group has asked. @returns or CLAIMED - contact */
+  takeNextApart(lookup: number, groups: PathGroups): number {
+    const words = this.#words;
+    const base = lookup * this.#width;
+    const group = words[base + GROUP]!;
+    const end = base + HEAD + ENTRY * words[base + COUNT]!;
+    for (let at = base + HEAD; at < end; at += ENTRY) {
+      if (words[at + 2] !== HEARD) continue;
+      const contact = words[at]!;
+      const state = groups.ask(group, contact);
+      if (state === ASKED_STATE.claimed) {
+        words[at + 2] = SPOKE;
+        return CLAIMED - contact;
+      }
+      if (state === ASKED_STATE.exhausted) return NONE;
+      if (state === ASKED_STATE.pending) continue; // its answer may be the end, and may not
+      words[at + 2] = state === ASKED_STATE.new ? ASKED : FAILED;
+      if (state !== ASKED_STATE.new) continue;
+      words[base + PENDING]!++;
+      return contact;
     }
     return NONE;
   }
