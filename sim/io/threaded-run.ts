@@ -16,6 +16,7 @@ type Found = Extract<ThreadWord, { readonly type: "found" }>;
 /** @throws the signal's reason when it is aborted; whatever a thread throws */
 export async function runThreaded(scenario: Scenario, hooks: RunHooks): Promise<Finished> {
   const { matrix, churnTrace, wantsEdges, signal, onProgress } = hooks;
+  signal.throwIfAborted(); // later it would leave threads behind whose end nobody waits for
   const world = createWorld(scenario);
   const barrier = createBarrierMemory();
   const mails = [pair(), pair()] as const;
@@ -37,7 +38,6 @@ export async function runThreaded(scenario: Scenario, hooks: RunHooks): Promise<
   const onAbort = (): void => reject(signal.reason as Error);
   signal.addEventListener("abort", onAbort, { once: true });
   try {
-    signal.throwIfAborted();
     const found = await Promise.race([Promise.all(ended), aborted]);
     return merge(scenario, found);
   } finally {
