@@ -5,6 +5,7 @@
  * `mail`; it arrives after the end of the window, since no message is faster than a window is long.
  */
 import type { Scenario } from "../scenario/scenario.ts";
+import type { Adversary } from "./adversary.ts";
 import { strict as assert } from "node:assert";
 import { CallDesk } from "./call-desk.ts";
 import { type Network, NS_PER_MS } from "./delay.ts";
@@ -40,6 +41,8 @@ export interface PartitionParts {
   readonly directory: Directory;
   /** When nodes arrive, by handle. */
   readonly arrivals: Float64Array;
+  /** Undefined when everybody is honest. */
+  readonly adversary: Adversary | undefined;
   readonly script: readonly ScriptStep[];
   /** Longest list of the protocol. */
   readonly listMax: number;
@@ -115,6 +118,7 @@ export class Partition implements Outbox {
     this.#queries = new Queries({
       ...{ scenario, ids, nodes: this.nodes, shift: this.#shift, outbox: this },
       ...{ protocol: this.protocol, directory: parts.directory, probes: this.probes },
+      adversary: parts.adversary,
     });
     this.#post.learnBytes(this.protocol.typeBytes);
     assert(scenario.records.count === 0 || count === 1, "records need one thread");
@@ -242,7 +246,8 @@ export class Partition implements Outbox {
     const row = node >> this.#shift;
     if (this.nodes.states[row] === JOINED) return;
     this.nodes.states[row] = JOINED;
-    this.changes.push(node);
+    // What the probes compare with is who is honest.
+    if (this.#parts.adversary?.isLiar(node) !== true) this.changes.push(node);
     for (let server = 0; server < this.#parts.scenario.server.count; server++)
       this.send(node, this.#size + server, TYPE.register, 0, 0, 0, NONE);
   }

@@ -2,8 +2,10 @@
 import type { Scenario } from "../scenario/scenario.ts";
 import { NS_PER_S } from "./delay.ts";
 import { draw, STREAM, streamKey, unit } from "./dice.ts";
+import type { Adversary } from "./adversary.ts";
 import type { Directory } from "./directory.ts";
 import { TICK } from "./engine-types.ts";
+import { NONE } from "./event-slab.ts";
 import { JOINED, type NodeStates } from "./node-states.ts";
 import { COUNT, type Probes } from "./probes.ts";
 import type { NodeIds, Outbox, Protocol } from "./protocol.ts";
@@ -18,6 +20,7 @@ export interface QueryParts {
   readonly protocol: Protocol;
   readonly directory: Directory;
   readonly probes: Probes;
+  readonly adversary: Adversary | undefined;
 }
 
 export class Queries {
@@ -26,7 +29,7 @@ export class Queries {
   readonly #parts: QueryParts;
   readonly #key: number;
   readonly #intervalNs: number;
-  readonly #isOfNodes: boolean;
+  readonly #target: Scenario["workload"]["target"];
   readonly #table: Quantiles;
   #keyHigh = 0;
   #keyLow = 0;
@@ -36,16 +39,17 @@ export class Queries {
     const { seed, workload } = parts.scenario;
     this.#key = streamKey(seed, STREAM.workload);
     this.#intervalNs = workload.queryIntervalS * NS_PER_S;
-    this.#isOfNodes = workload.target === "node";
+    this.#target = workload.target;
     this.#table = truncatedNormalQuantiles(workload.queryDeviation);
   }
 
   /** A node's next query, if there are any. */
   expect(node: number): void {
-    if (this.#intervalNs === 0) return;
+    const { adversary, outbox } = this.#parts;
+    if (this.#intervalNs === 0 || adversary?.isLiar(node) === true) return;
     const factor = quantileAt(this.#table, unit(this.#key, node, this.#next(node)));
     const periodNs = Math.max(1, Math.floor(this.#intervalNs * factor));
-    this.#parts.outbox.after(node, periodNs, TICK.query, 0);
+    outbox.after(node, periodNs, TICK.query, 0);
   }
 
   fire(node: number): void {
@@ -68,16 +72,19 @@ export class Queries {
 
   /** @returns false when there is nobody to look for */
   #choose(node: number): boolean {
-    if (this.#isOfNodes) {
-      const { directory, ids } = this.#parts;
-      const target = directory.any(this.#key, node, this.#next(node));
-      if (target < 0) return false;
-      this.#keyHigh = ids.high[target]!;
-      this.#keyLow = ids.low[target]!;
+    if (this.#target === "random") {
+      this.#keyHigh = draw(this.#key, node, this.#next(node));
+      this.#keyLow = draw(this.#key, node, this.#next(node));
       return true;
     }
-    this.#keyHigh = draw(this.#key, node, this.#next(node));
-    this.#keyLow = draw(this.#key, node, this.#next(node));
+    const { directory, ids, adversary } = this.#parts;
+    const target =
+      this.#target === "node"
+        ? directory.any(this.#key, node, this.#next(node))
+        : (adversary?.victim ?? NONE);
+    if (target === NONE) return false;
+    this.#keyHigh = ids.high[target]!;
+    this.#keyLow = ids.low[target]!;
     return true;
   }
 

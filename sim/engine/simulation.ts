@@ -9,6 +9,7 @@ import type {
   Traffic,
 } from "../results/result.ts";
 import type { Scenario } from "../scenario/scenario.ts";
+import { type Adversary, chooseLiars, createAdversary, moveToVictim } from "./adversary.ts";
 import { arrivalTimes } from "./arrivals.ts";
 import { Network, NS_PER_S } from "./delay.ts";
 import { draw, STREAM, streamKey } from "./dice.ts";
@@ -44,6 +45,8 @@ export interface ProtocolParts {
   /** Of this partition; `handle >> shift` is a node's row. */
   readonly rows: number;
   readonly shift: number;
+  /** Undefined when everybody is honest. */
+  readonly adversary: Adversary | undefined;
 }
 
 export interface SimulationParts {
@@ -83,6 +86,7 @@ export interface World {
 export function createWorld(scenario: Scenario): World {
   const { nodes, seed, churn } = scenario;
   const ids = createIds(seed, nodes);
+  moveToVictim(scenario, ids, chooseLiars(scenario));
   const ranked = new Int32Array(new SharedArrayBuffer(nodes * 4));
   ranked.set(rankNodes(ids));
   const arrivals = new Float64Array(new SharedArrayBuffer(nodes * 8)).fill(Infinity);
@@ -123,15 +127,24 @@ export class Simulation {
     this.#typeNames = protocol.typeNames;
     const { nodes, seed, delay, churn } = scenario;
     const { ids, ranked, arrivals } = world;
+    const adversary = createAdversary({ scenario, ids, ranked, arrivals });
     this.#directory = new Directory(ids, ranked);
     this.#network = new Network(delay, seed, nodes, matrix);
     this.#samples = samplesOf(scenario);
     this.partition = new Partition({
-      ...{ scenario, ids, arrivals, trace, network: this.#network, directory: this.#directory },
+      ...{
+        scenario,
+        ids,
+        arrivals,
+        adversary,
+        trace,
+        network: this.#network,
+        directory: this.#directory,
+      },
       ...{ ...place, samples: this.#samples, script: scriptOf(churn, churnTrace) },
       listMax: protocol.listMax(scenario),
       createProtocol: (outbox, rows, shift) =>
-        protocol.create({ scenario, ids, outbox, rows, shift }),
+        protocol.create({ scenario, ids, outbox, rows, shift, adversary }),
     });
   }
 

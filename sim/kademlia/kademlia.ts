@@ -7,6 +7,7 @@
  */
 import type { Scenario } from "../scenario/scenario.ts";
 import { NS_PER_MS, NS_PER_S } from "../engine/delay.ts";
+import type { Adversary } from "../engine/adversary.ts";
 import { NONE } from "../engine/event-slab.ts";
 import {
   ANSWER,
@@ -27,6 +28,9 @@ import { RoutingTable } from "./routing-table.ts";
 const PING = PROTOCOL_TYPE;
 const FIND_NODE = PROTOCOL_TYPE + 1;
 const REFRESH = PROTOCOL_TYPE + 2;
+
+/** What an answer says of the key: nothing, that it is the sender's own, or another's. */
+const CLAIM = { none: 0, own: 1, other: 2 } as const;
 
 /** What a lookup is for. */
 const QUERY = 0;
@@ -67,8 +71,10 @@ export class Kademlia implements Protocol {
   readonly #groups: PathGroups;
   readonly #closest: Closest;
   readonly #isReady: Uint8Array;
+  readonly #adversary: Adversary | undefined;
 
-  constructor({ scenario, ids, outbox, rows, shift }: ProtocolParts) {
+  constructor({ scenario, ids, outbox, rows, shift, adversary }: ProtocolParts) {
+    this.#adversary = adversary;
     this.#scenario = scenario.kademlia;
     this.#ids = ids;
     this.#out = outbox;
@@ -98,6 +104,7 @@ export class Kademlia implements Protocol {
   onMessage(node: number, from: number, type: number, a: number, b: number, c: number): void {
     this.#table.add(node, from, true);
     if (type === PING) this.#out.answer(node, 0, 0, 0, NONE);
+    else if (this.#adversary?.lies(node, a, this.#out.nowNs) === true) this.#lie(node, a, b, c);
     else this.#onFindNode(node, a, b, c);
   }
 
@@ -106,14 +113,15 @@ export class Kademlia implements Protocol {
     from: number,
     type: number,
     a: number,
-    _b: number,
+    b: number,
     _c: number,
     list: number,
     context: number,
   ): void {
     this.#table.add(node, from, true);
-    if (type === (PING | ANSWER)) this.#onPong(node);
-    else this.#onNodes(node, from, a !== 0, list, context);
+    if (type === (PING | ANSWER)) return this.#onPong(node);
+    const owner = a === CLAIM.none ? NONE : a === CLAIM.own ? from : b;
+    this.#onNodes(node, from, owner, list, context);
   }
 
   onTimeout(node: number, to: number, type: number, context: number, isOfNow: boolean): void {
@@ -151,6 +159,7 @@ export class Kademlia implements Protocol {
 
   isResponsible(node: number, keyHigh: number, keyLow: number): boolean {
     const isReady = this.#isReady[node >> this.#shift] === 1;
+    if (this.#adversary?.lies(node, keyHigh, this.#out.nowNs) === true) return isReady;
     return isReady && this.#table.isSibling(node, keyHigh, keyLow, this.#scenario.siblings);
   }
 
@@ -203,12 +212,27 @@ export class Kademlia implements Protocol {
     closest.begin(keyHigh, keyLow, isSibling ? wanted : this.#lookups.longest);
     this.#table.collect(node, keyHigh, closest);
     if (isSibling) closest.offer(node);
+    this.#answerClosest(node, isSibling ? CLAIM.own : CLAIM.none, 0);
+  }
+
+  /** An adversary's node names its like only, and the nearest of them as the owner. */
+  #lie(node: number, keyHigh: number, keyLow: number, wanted: number): void {
+    const closest = this.#closest;
+    const { longest } = this.#lookups;
+    closest.begin(keyHigh, keyLow, longest);
+    this.#adversary!.offerNearest(keyHigh, longest, this.#out.nowNs, closest);
+    if (closest.count === 0) closest.offer(node);
+    this.#answerClosest(node, wanted > 0 ? CLAIM.other : CLAIM.none, closest.nodes[0]!);
+  }
+
+  #answerClosest(node: number, claim: number, owner: number): void {
+    const closest = this.#closest;
     const { lists } = this.#out;
     const list = lists.take();
     const at = list * lists.width;
     lists.words[at] = closest.count;
     for (let i = 0; i < closest.count; i++) lists.words[at + 1 + i] = closest.nodes[i]!;
-    this.#out.answer(node, isSibling ? 1 : 0, 0, 0, list);
+    this.#out.answer(node, claim, owner, 0, list);
   }
 
   #begin(node: number, keyHigh: number, keyLow: number, purpose: number, tag: number): void {
@@ -227,7 +251,8 @@ export class Kademlia implements Protocol {
     }
   }
 
-  #onNodes(node: number, from: number, isSibling: boolean, list: number, lookup: number): void {
+  /** @param owner whom the answer names as the owner of the key; NONE when nobody */
+  #onNodes(node: number, from: number, owner: number, list: number, lookup: number): void {
     const { lists } = this.#out;
     const lookups = this.#lookups;
     const isDone = lookups.isDone(lookup);
@@ -242,10 +267,10 @@ export class Kademlia implements Protocol {
     }
     lookups.answered(lookup, from);
     if (!isDone)
-      this.#tellOthers(lookup, from, isSibling ? ASKED_STATE.claimed : ASKED_STATE.spoke);
+      this.#tellOthers(lookup, from, owner === from ? ASKED_STATE.claimed : ASKED_STATE.spoke);
     if (isDone) {
       if (lookups.pendingOf(lookup) === 0) lookups.release(lookup);
-    } else if (isSibling && !this.#isExhaustive(lookup)) this.#finish(lookup, from);
+    } else if (owner !== NONE && !this.#isExhaustive(lookup)) this.#finish(lookup, owner);
     else this.#advance(lookup);
   }
 
@@ -300,7 +325,7 @@ export class Kademlia implements Protocol {
     lookups.end(lookup);
     if (lookups.pendingOf(lookup) === 0) lookups.release(lookup);
     if (left > 0) return;
-    const owner = groups.winner(group, high, low);
+    const owner = groups.winner(group, high, low, this.#scenario.pathVerdict === "nearest");
     const hops = groups.hopsOf(group);
     groups.release(group);
     this.#out.found(node, tag, high, low, owner, hops, startNs);

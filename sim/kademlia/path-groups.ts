@@ -98,8 +98,12 @@ export class PathGroups {
     return this.#words[group * this.#width + HOPS]!;
   }
 
-  /** Whom most paths named, and of those the nearest to the key; who failed does not count. */
-  winner(group: number, keyHigh: number, keyLow: number): number {
+  /**
+   * Whom most paths named, and of those the nearest to the key; who failed does not count.
+   *
+   * @param isNearestOf of all that were named, however often, the nearest
+   */
+  winner(group: number, keyHigh: number, keyLow: number, isNearestOf: boolean): number {
     const words = this.#words;
     const first = group * this.#width + HEAD;
     const end = first + ENTRY * words[group * this.#width + VOTES]!;
@@ -107,7 +111,7 @@ export class PathGroups {
     let most = 0;
     for (let at = first; at < end; at += ENTRY) {
       const owner = words[at]!;
-      const votes = words[at + 1]!;
+      const votes = isNearestOf ? 1 : words[at + 1]!;
       if (votes < most || this.#hasFailed(group, owner)) continue;
       if (votes === most && !this.#isNearer(owner, best, keyHigh, keyLow)) continue;
       best = owner;

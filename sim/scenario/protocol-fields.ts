@@ -66,11 +66,18 @@ export const KADEMLIA = {
   }),
   "kademlia.disjointPaths": integer(
     {
-      doc: "Lookups of one key that share no node; the most frequent answer counts.",
+      doc: "Paths of a query that share no node.",
       initial: 1,
     },
     1,
     16,
+  ),
+  "kademlia.pathVerdict": choice(
+    {
+      doc: "Whose answer counts of several paths: whom most of them name (`frequent`), or the `nearest` to the key that any of them names.",
+      initial: "frequent",
+    },
+    ["frequent", "nearest"],
   ),
   "kademlia.redundantNodes": integer(
     { doc: "Contacts that one answer names.", initial: 16 },

@@ -123,7 +123,19 @@ function refuseImpossible(scenario: Scenario): void {
     refuse("threads", `subnets of ${perSubnet} hosts run on one thread; allowed: 1`);
   if (scenario.records.count > 0 && scenario.threads > 1)
     refuse("threads", "records are kept on one thread; allowed: 1");
+  refuseAdversary(scenario);
   refuseChurn(scenario.churn, scenario);
+}
+
+function refuseAdversary({ adversary, protocol, workload, nodes }: Scenario): void {
+  const { kind, victim } = adversary;
+  if (kind === "none" && workload.target === "victim")
+    refuse("workload.target", "victim: nobody is one; give adversary.kind sybil or eclipse");
+  if (kind === "none") return;
+  if (protocol !== "kademlia")
+    refuse("adversary.kind", `${kind} is not allowed for ${protocol}; allowed: none`);
+  if (victim >= nodes)
+    refuse("adversary.victim", `${victim} is not one of the ${nodes} nodes, which count from 0`);
 }
 
 function refuseChurn(churn: ChurnScenario, { kind, nodes, durationS }: Scenario): void {

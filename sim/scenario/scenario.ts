@@ -27,6 +27,7 @@ export interface Scenario {
   readonly hosts: HostScenario;
   readonly workload: WorkloadScenario;
   readonly records: RecordScenario;
+  readonly adversary: AdversaryScenario;
   readonly chord: ChordScenario;
   readonly kademlia: KademliaScenario;
 }
@@ -120,8 +121,28 @@ export interface WorkloadScenario {
   readonly queryIntervalS: number;
   /** Standard deviation of it, as a share. */
   readonly queryDeviation: number;
-  /** `random`: a key by chance, as in thesis §2.3; `node`: the id of a node that has joined. */
-  readonly target: "random" | "node";
+  /**
+   * `random`: a key by chance, as in thesis §2.3; `node`: the id of an honest node that has joined;
+   * `victim`: the id of the adversary's victim.
+   */
+  readonly target: "random" | "node" | "victim";
+}
+
+/** Nodes that lie, all in one hand. They send no queries, and no probe counts them as owners. */
+export interface AdversaryScenario {
+  /**
+   * `sybil`: they name nobody but each other, and the one of them nearest to a key as its owner.
+   * `eclipse`: they do so only for keys near the id of one node, and choose ids near it.
+   */
+  readonly kind: "none" | "sybil" | "eclipse";
+  /** Share of the nodes; 0 to 1. */
+  readonly share: number;
+  /** They begin to lie then; before it they are as the others. */
+  readonly fromS: number;
+  /** The number of the node that `eclipse` is about; nodes count from 0 in the order of arrival. */
+  readonly victim: number;
+  /** Bits that a liar's id has in common with the victim's; 0 to 32. */
+  readonly prefixBits: number;
 }
 
 /** Records that nodes put and get. */
@@ -175,8 +196,10 @@ export interface KademliaScenario {
   readonly replacements: number;
   /** A joining node's lookups go on until all of the closest have answered. */
   readonly isExhaustive: boolean;
-  /** Lookups of one key that share no node; the most frequent answer counts. */
+  /** Paths of a query that share no node. */
   readonly disjointPaths: number;
+  /** Whose answer counts: whom most paths name, or the nearest to the key that any path names. */
+  readonly pathVerdict: "frequent" | "nearest";
   /** Contacts that one answer names. */
   readonly redundantNodes: number;
   readonly refreshMs: number;

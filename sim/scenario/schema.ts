@@ -4,6 +4,7 @@
  */
 import { choice, flag, integer, optionalInteger, optionalText } from "../../platform/setting.ts";
 import type { Setting } from "../../platform/setting.ts";
+import { ADVERSARY } from "./adversary-fields.ts";
 import { number, optionalNumber, rows } from "./kinds.ts";
 import { CHORD, KADEMLIA } from "./protocol-fields.ts";
 import { TIME_MAX_MS, TIME_MAX_S } from "./times.ts";
@@ -292,10 +293,10 @@ const WORKLOAD = {
   ),
   "workload.target": choice(
     {
-      doc: "What is asked for: `random` a key by chance (thesis §2.3), `node` the id of a node that has joined.",
+      doc: "What is asked for: `random` a key by chance (thesis §2.3), `node` the id of an honest node that has joined, `victim` that of the adversary's victim.",
       initial: "random",
     },
-    ["random", "node"],
+    ["random", "node", "victim"],
   ),
 } as const;
 
@@ -366,6 +367,7 @@ export const SCHEMA: Schema = {
   ...HOSTS,
   ...WORKLOAD,
   ...RECORDS,
+  ...ADVERSARY,
   ...CHORD,
   ...KADEMLIA,
 };

@@ -19,6 +19,7 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
       ...{ flashCrowd: null, massFailure: null, reboot: null },
     },
     hosts: { perSubnet: 1, sizes: "equal", noticeMs: 1200, staggerMs: 300, told: 8 },
+    adversary: { kind: "none", share: 0.1, fromS: 0, victim: 1, prefixBits: 16 },
     workload: { queryIntervalS: 1, queryDeviation: 0.1, target: "random" },
     records: {
       ...{ count: 0, putAtS: 20, putSpreadS: 10, replicas: 3, copies: 2, placement: "plain" },
@@ -30,7 +31,13 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
     },
     kademlia: {
       ...{ k: 16, alpha: 1, b: 1, siblings: 8, siblingFactor: 5, replacements: 0 },
-      ...{ isExhaustive: false, disjointPaths: 1, redundantNodes: 16, refreshMs: 1_000_000 },
+      ...{
+        isExhaustive: false,
+        disjointPaths: 1,
+        pathVerdict: "frequent",
+        redundantNodes: 16,
+        refreshMs: 1_000_000,
+      },
     },
     ...changes,
   } satisfies Scenario;

@@ -79,14 +79,19 @@ describe("a group of paths", () => {
     ["the only one that is named", [NONE, 4, NONE], 4],
   ])("chooses %s", (_what, named, winner) => {
     const { groups, group } = groupOf(named);
-    expect(groups.winner(group, 0, 0)).toBe(winner);
+    expect(groups.winner(group, 0, 0, false)).toBe(winner);
+  });
+
+  it("chooses the nearest that any path names, if that is the verdict", () => {
+    const { groups, group } = groupOf([2, 1, 2]);
+    expect(groups.winner(group, 0, 0, true)).toBe(1);
   });
 
   it("does not choose a node that did not answer", () => {
     const { groups, group } = groupOf([2, 2, 1]);
     expect(groups.ask(group, 2)).toBe(ASKED_STATE.new);
     groups.settle(group, 2, ASKED_STATE.failed);
-    expect(groups.winner(group, 0, 0)).toBe(1);
+    expect(groups.winner(group, 0, 0, false)).toBe(1);
   });
 
   it("tells a path what another one knows of a node", () => {
