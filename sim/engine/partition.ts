@@ -13,7 +13,7 @@ import { draw, STREAM, streamKey } from "./dice.ts";
 import { COLUMN, EventSlab, NONE, ROW } from "./event-slab.ts";
 import { HostSets } from "./host-sets.ts";
 import { Lists } from "./lists.ts";
-import { ABSENT, JOINED, NodeStates, PRESENT } from "./node-states.ts";
+import { ABSENT, NodeStates } from "./node-states.ts";
 import { TICK, TYPE } from "./engine-types.ts";
 import { Population } from "./population.ts";
 import { Post, type Mail } from "./post.ts";
@@ -130,6 +130,7 @@ export class Partition implements Outbox {
     this.#population = new Population({
       ...{ scenario, index, shift: this.#shift, size: this.#size, nodes: this.nodes },
       ...{ protocol: this.protocol, desk: this, hosts: this.#hosts },
+      adversary: parts.adversary,
     });
   }
 
@@ -243,22 +244,11 @@ export class Partition implements Outbox {
   }
 
   joined(node: number): void {
-    const row = node >> this.#shift;
-    if (this.nodes.states[row] === JOINED) return;
-    this.nodes.states[row] = JOINED;
-    // What the probes compare with is who is honest.
-    if (this.#parts.adversary?.isLiar(node) !== true) this.changes.push(node);
-    for (let server = 0; server < this.#parts.scenario.server.count; server++)
-      this.send(node, this.#size + server, TYPE.register, 0, 0, 0, NONE);
+    this.#population.joined(node);
   }
 
   joinFailed(node: number): void {
-    const row = node >> this.#shift;
-    if (this.nodes.states[row] === JOINED) {
-      this.nodes.states[row] = PRESENT; // it had joined, and lost everybody it knew
-      this.changes.push(~node);
-    }
-    this.#population.askServer(node);
+    this.#population.joinFailed(node);
   }
 
   reply(server: number, to: number, contact: number, attempt: number, tookNs: number): void {

@@ -1,5 +1,6 @@
 /** The coming and going of nodes, and how they get their first contact. */
 import type { Scenario } from "../scenario/scenario.ts";
+import type { Adversary } from "./adversary.ts";
 import { BootstrapServer, FOUND_IT, NOBODY } from "./bootstrap-servers.ts";
 import { NS_PER_MS } from "./delay.ts";
 import { below, STREAM, streamKey, unit } from "./dice.ts";
@@ -37,6 +38,7 @@ export interface PopulationParts {
   readonly desk: Desk;
   /** Where a node has several hosts. */
   readonly hosts: HostSets | undefined;
+  readonly adversary: Adversary | undefined;
 }
 
 export class Population {
@@ -58,6 +60,29 @@ export class Population {
     this.#servers = Array.from({ length: server.count }, (_, index) => {
       return new BootstrapServer(server, index, parts.size + index, this.#serverKey);
     });
+  }
+
+  /** A node takes part; every server is told. */
+  joined(node: number): void {
+    const { nodes, desk, adversary, scenario, size } = this.#parts;
+    const row = this.#rowOf(node);
+    if (nodes.states[row] === JOINED) return;
+    nodes.states[row] = JOINED;
+    // What the probes compare with is who is honest.
+    if (adversary?.isLiar(node) !== true) desk.changes.push(node);
+    for (let server = 0; server < scenario.server.count; server++)
+      desk.send(node, size + server, TYPE.register, 0, 0, 0, NONE);
+  }
+
+  /** A node could not join, or has lost everybody that it knew. */
+  joinFailed(node: number): void {
+    const { nodes, desk } = this.#parts;
+    const row = this.#rowOf(node);
+    if (nodes.states[row] === JOINED) {
+      nodes.states[row] = PRESENT;
+      desk.changes.push(~node);
+    }
+    this.askServer(node);
   }
 
   /** A message to a bootstrap server. */

@@ -164,9 +164,9 @@ describe("memory", () => {
   it("says how many nodes fit when there are too many", () => {
     const scenario = fromText("nodes: 10000000");
     expect(() => refuseTooLarge(scenario, 1e9)).toThrow(
-      "nodes: 10000000 nodes of kademlia need about 32.2 GB, and 1.0 GB are free here; 262500 fit",
+      "nodes: 10000000 nodes of kademlia need about 20.2 GB, and 1.0 GB are free here; 420000 fit",
     );
-    const fitting = fromText("nodes: 262500");
+    const fitting = fromText("nodes: 420000");
     expect(() => refuseTooLarge(fitting, 1e9)).not.toThrow();
     expect(() => refuseTooLarge(fromText("nodes: 1"), 1000)).toThrow("; 0 fit");
   });
