@@ -5,7 +5,7 @@ import { OverlayError } from "../errors.ts";
 import { AdmitRequestCodec, AdmitResponseCodec, type AdmitResponse } from "../schema/messages.ts";
 import type { FormationParts } from "./formation.ts";
 import { toJoinFailure } from "./join-failure.ts";
-import { CALL } from "./methods.ts";
+import { CALL } from "../schema/methods.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";
 

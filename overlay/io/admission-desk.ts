@@ -26,7 +26,7 @@ import {
 import { fittingSets } from "../subnet/host-set.ts";
 import type { MemberState } from "./member-state.ts";
 import { admitWaiting, renewForLink } from "./membership-upkeep.ts";
-import { NOTICE } from "./methods.ts";
+import { NOTICE } from "../schema/methods.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import type { SubnetSession } from "./session.ts";
 import type { TokenUses } from "./token-ledger.ts";

@@ -64,7 +64,7 @@ function explainHealth(host: OverlayHost, health: Health): readonly Finding[] {
 /** Hosts that were met of late and speak other wire versions. */
 function explainVersions(host: OverlayHost): readonly Finding[] {
   const nowMs = host.parts.clock.monotonicMs();
-  const pools = [host.hostPool.foreignVersions, host.session?.neighbours.foreignVersions];
+  const pools = [host.hostPool.foreignVersions, host.session?.pool.foreignVersions];
   const met = new Map(
     pools.flatMap((pool) => pool?.recent(nowMs) ?? []).map((one) => [one.address, one]),
   );

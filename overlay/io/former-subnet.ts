@@ -13,9 +13,9 @@ import type { Clock } from "../../platform/clock.ts";
 import type { Logger } from "../../platform/logger.ts";
 import { PutRequestCodec, PutResponseCodec } from "../schema/messages.ts";
 import type { HostSet } from "../subnet/host-set.ts";
-import { CALL } from "./methods.ts";
-import { isSettled } from "./put-outcome.ts";
-import { toItem, withSubnetOnly } from "./record-item.ts";
+import { CALL } from "../schema/methods.ts";
+import { isSettled } from "../custody/put-outcome.ts";
+import { toItem, withSubnetOnly } from "../custody/record-item.ts";
 import type { SubnetSession } from "./session.ts";
 
 /** Before each time that the former subnet's hosts are asked; its last one only then counts as gone. */

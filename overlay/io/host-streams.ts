@@ -10,7 +10,7 @@ import { OverlayError } from "../errors.ts";
 import type { HostStream, HostStreams } from "../types.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import type { HostLocator } from "./host-locator.ts";
-import { CALL } from "./methods.ts";
+import { CALL } from "../schema/methods.ts";
 import { PacedStream } from "./paced-stream.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";

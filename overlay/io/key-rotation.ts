@@ -30,7 +30,7 @@ import type { NextSubnet } from "./formation.ts";
 import type { LevelStore } from "./level-store.ts";
 import type { MemberState } from "./member-state.ts";
 import { acceptForSubnet, renewForLink } from "./membership-upkeep.ts";
-import { CALL } from "./methods.ts";
+import { CALL } from "../schema/methods.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import type { SubnetSession } from "./session.ts";
 

@@ -27,7 +27,7 @@ import { isAddressOnLink, nodeReach } from "./link-reach.ts";
 import type { LinkEar } from "./link-ear.ts";
 import type { LinkNotice } from "./mdns-link.ts";
 import { MemberState } from "./member-state.ts";
-import { CALL } from "./methods.ts";
+import { CALL } from "../schema/methods.ts";
 import { createHostNode, type NodeReach } from "./nodes.ts";
 import type { OpenedState } from "./open-state.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";

@@ -1,6 +1,6 @@
 /** What the overlay counts, in one block. */
 import type { Overlay } from "../types.ts";
-import { declareCallMetrics } from "./call-tally.ts";
+import { declareCallMetrics } from "../peers/call-tally.ts";
 import type { OverlayHost } from "./overlay-host.ts";
 import { declareMappingMetrics } from "./port-mapper.ts";
 

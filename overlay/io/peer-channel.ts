@@ -33,7 +33,7 @@ import {
 import { MESSAGE_BYTES_MAX } from "../schema/codec.ts";
 import type { ChannelContext } from "./channel-context.ts";
 import { FrameStream } from "./frame-stream.ts";
-import { CALL, NOTICE } from "./methods.ts";
+import { CALL, NOTICE } from "../schema/methods.ts";
 
 export const PEER_PROTOCOL = "/causeway/peer/1";
 const HELLO_TIMEOUT_MS = 5_000;

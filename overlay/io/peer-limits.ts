@@ -10,7 +10,7 @@ import type { Logger } from "../../platform/logger.ts";
 import { OverlayError } from "../errors.ts";
 import { parseAddress } from "../../platform/address.ts";
 import { TokenBucket, type TokenRate } from "../../platform/token-bucket.ts";
-import { CALL, NOTICE } from "./methods.ts";
+import { CALL, NOTICE } from "../schema/methods.ts";
 
 /** What is counted apart. */
 export type AskedKind = "admit" | "put" | "get" | "host-set" | "notice" | "other" | "stranger";

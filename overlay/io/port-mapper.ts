@@ -19,7 +19,7 @@ import {
   type MappingAction,
   type MappingEvent,
 } from "../mapping/mapping-machine.ts";
-import { isPrivateIpv4 } from "../mapping/outer-address.ts";
+import { isPrivateIpv4, type MappedPort, type OuterAddresses } from "../mapping/outer-address.ts";
 import type { Reach } from "../subnet/reachability-machine.ts";
 import type { MappingView } from "../types.ts";
 import type { GatewayPlace, GatewayProtocol } from "./gateway.ts";
@@ -38,11 +38,6 @@ const END_TIMEOUT_MS = 1_500;
 const OUTER_PORTS = { from: 20_000, count: 12_000 } as const;
 const OUTER_PORTS_TRIED = 4;
 const PROTOCOL_NAMES = { "nat-pmp": "NAT-PMP", upnp: "UPnP" } as const;
-
-export type MappedPort = "subnet" | "host";
-
-/** Outer addresses, one for each port that is mapped. */
-export type OuterAddresses = { readonly [Port in MappedPort]: string | null };
 
 export interface PortMapperParts {
   readonly clock: Clock;

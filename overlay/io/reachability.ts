@@ -21,9 +21,9 @@ import {
   type ReachabilityEvent,
 } from "../subnet/reachability-machine.ts";
 import type { ChannelPool } from "./channel-pool.ts";
-import { CALL } from "./methods.ts";
-import type { MappedPort } from "./port-mapper.ts";
-import type { Neighbours } from "./neighbours.ts";
+import { CALL } from "../schema/methods.ts";
+import type { MappedPort } from "../mapping/outer-address.ts";
+import type { Neighbours } from "../peers/neighbours.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";
 
@@ -39,7 +39,7 @@ const PROVERS_MAX = 3;
 export interface ReachabilityParts {
   readonly pool: ChannelPool;
   readonly hostPool: ChannelPool;
-  readonly neighbours: Neighbours;
+  readonly neighbours: Neighbours<PeerChannel>;
   readonly overlayId: Uint8Array;
   revoked(): Revoked;
   /** An address of this link is here another host's than elsewhere. */

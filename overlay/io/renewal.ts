@@ -12,7 +12,7 @@ import { RenewalCodec } from "../schema/messages.ts";
 import { membershipOf, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { MemberState } from "./member-state.ts";
 import { acceptRenewal, renewByOwnAuthority, renewMember } from "./membership-upkeep.ts";
-import { CALL } from "./methods.ts";
+import { CALL } from "../schema/methods.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import type { SubnetSession } from "./session.ts";
 

@@ -31,8 +31,8 @@ import {
 import type { Finding } from "../types.ts";
 import { recordEntries } from "./backup.ts";
 import type { LevelStore } from "./level-store.ts";
-import { CALL } from "./methods.ts";
-import { readPages } from "./record-page.ts";
+import { CALL } from "../schema/methods.ts";
+import { readPages } from "../custody/record-page.ts";
 import type { SubnetSession } from "./session.ts";
 
 const REVIEW_MS = 2_000;

@@ -8,7 +8,7 @@ import type { Logger } from "../../platform/logger.ts";
 import { checkRevocation, type SignedRevocation } from "../identity/revocation.ts";
 import { RevocationPullCodec, RevocationsCodec, type Signed } from "../schema/messages.ts";
 import type { MemberState } from "./member-state.ts";
-import { CALL, NOTICE } from "./methods.ts";
+import { CALL, NOTICE } from "../schema/methods.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import type { StateDirectory } from "./state.ts";
 

@@ -10,7 +10,7 @@ import type { ChannelPool } from "./channel-pool.ts";
 import type { ChannelTrust } from "./channel-trust.ts";
 import type { NodeReach } from "./nodes.ts";
 import type { PeerLimits } from "./peer-limits.ts";
-import type { OuterAddresses } from "./port-mapper.ts";
+import type { OuterAddresses } from "../mapping/outer-address.ts";
 
 export interface SessionParts {
   readonly subnetKey: KeyPair;

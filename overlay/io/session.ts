@@ -4,35 +4,35 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { errorMessage } from "../../platform/errors.ts";
+import { SYSTEM_TIMERS as TIMERS } from "../../platform/io/system-timers.ts";
 import { OverlayError } from "../errors.ts";
 import type { KeyPair } from "../identity/keys.ts";
-import {
-  InterestNoticeCodec,
-  SignedCodec,
-  type Signed,
-  type SubnetClaim,
-} from "../schema/messages.ts";
+import { SignedCodec, type Signed, type SubnetClaim } from "../schema/messages.ts";
 import { isClient, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import { STATEMENT_GOOD_FOR_MS } from "../subnet/host-set-machine.ts";
 import { SubnetBook } from "../subnet/subnet-book.ts";
 import type { ChannelPool } from "./channel-pool.ts";
-import { Custodian } from "./custodian.ts";
-import { OverlayDirectory } from "./directory.ts";
-import { HostSetExchange } from "./host-set-exchange.ts";
-import { HostSetKeeper } from "./host-set-keeper.ts";
+import { Custodian } from "../custody/custodian.ts";
+import { OverlayDirectory } from "../custody/directory.ts";
+import { HostSetExchange } from "../peers/host-set-exchange.ts";
+import { HostSetKeeper } from "../subnet/host-set-keeper.ts";
 import { introduceMember, type Introduced } from "./introduction.ts";
 import { KadRouting } from "./kad-routing.ts";
-import { CALL, NOTICE } from "./methods.ts";
-import { Neighbours } from "./neighbours.ts";
+import { CALL, NOTICE } from "../schema/methods.ts";
+import { Neighbours } from "../peers/neighbours.ts";
 import type { SubnetNode } from "./nodes.ts";
+import { PeerAddresses } from "./peer-addresses.ts";
 import type { PeerChannel } from "./peer-channel.ts";
+import { sealPeerRecord } from "./peer-record.ts";
 import type { SessionParts } from "./session-parts.ts";
 import { openSubnetNode } from "./subnet-door.ts";
 import { Reachability } from "./reachability.ts";
-import { RecordMover } from "./record-mover.ts";
-import { serveRecords } from "./record-service.ts";
-import { Siblings } from "./siblings.ts";
-import { WatchDesk } from "./watch-desk.ts";
+import { RecordMover } from "../custody/record-mover.ts";
+import { serveRecords } from "../custody/record-service.ts";
+import { SiblingDesk } from "../peers/sibling-desk.ts";
+import { Siblings } from "../peers/siblings.ts";
+import { WatchDesk } from "../custody/watch-desk.ts";
+import type { WatchFeed } from "./watch-feed.ts";
 import { Watcher } from "./watcher.ts";
 
 const MAINTAIN_MS = 1_000;
@@ -45,18 +45,19 @@ export class SubnetSession {
   readonly subnetId: string;
   readonly claim: SubnetClaim;
   readonly book = new SubnetBook();
-  readonly siblings: Siblings;
-  readonly directory: OverlayDirectory;
+  readonly siblings: Siblings<PeerChannel>;
+  readonly directory: OverlayDirectory<WatchFeed>;
   readonly routing: KadRouting;
-  readonly neighbours: Neighbours;
+  readonly neighbours: Neighbours<PeerChannel>;
   readonly custodian: Custodian;
   readonly mover: RecordMover;
   readonly #parts: SessionParts;
   readonly #node: SubnetNode;
   readonly pool: ChannelPool;
   readonly #keeper: HostSetKeeper;
-  readonly #exchange: HostSetExchange;
+  readonly #exchange: HostSetExchange<PeerChannel>;
   readonly reachability: Reachability;
+  readonly #desk: SiblingDesk<PeerChannel>;
   readonly #watches: WatchDesk;
   readonly #watcher: Watcher;
   readonly #timers: NodeJS.Timeout[] = [];
@@ -83,38 +84,26 @@ export class SubnetSession {
     this.pool = pool;
     this.subnetId = parts.subnetKey.id;
     this.claim = parts.claim;
-    this.#keeper = new HostSetKeeper({
-      ...parts,
-      generation: parts.claim.generation,
-      overlayId: parts.overlay.id,
-      // A handed-over set is to be news, or this host would announce itself alone.
-      version: parts.hostSet ? 0n : parts.version,
-      reach: () => this.reachability?.reach ?? "unknown",
-      onSet: (set) => this.#exchange.serve(set),
-      onOutdated: () => this.restate(),
-      onLiveChanged: () => {
-        this.#serve();
-        this.mover.onChange();
-        parts.onChange();
-      },
-    });
-    this.siblings = new Siblings(parts.hostPool, this.subnetId, log, parts.onLink);
+    this.#keeper = this.#createKeeper();
+    this.siblings = new Siblings(parts.hostPool, this.subnetId, log, TIMERS, parts.onLink);
     this.routing = new KadRouting(node, log);
     const { book, siblings, routing, subnetId } = this;
+    const addresses = new PeerAddresses(node, log);
     this.neighbours = new Neighbours(pool, {
       routing,
       book,
       clock,
+      timers: TIMERS,
       random,
       log,
-      addressesOf: (id) => this.#exchange.addressesOf(id),
+      addressesOf: (id) => addresses.addressesOf(id),
       isOnLink: (address) => parts.isOnLink(address),
       allowsDials: parts.allowsWan,
     });
     this.#exchange = new HostSetExchange({
       keeper: this.#keeper,
       book,
-      node,
+      addresses,
       siblings,
       neighbours: this.neighbours,
       subnetId,
@@ -125,12 +114,16 @@ export class SubnetSession {
       onOwnSet: () => this.#onOwnSet(),
     });
     this.reachability = this.#createReachability();
-    this.#watches = new WatchDesk(siblings);
+    const watches = (this.#watches = new WatchDesk(siblings));
+    this.#desk = new SiblingDesk({
+      ...{ siblings, keeper: this.#keeper, exchange: this.#exchange, watches, clock, subnetId },
+      self: hostKey.id,
+    });
     const hosts = (): readonly string[] => this.hosts.map((host) => host.id);
     this.custodian = new Custodian({
       records,
       siblings,
-      watches: this.#watches,
+      watches,
       clock,
       log,
       self: hostKey.id,
@@ -139,7 +132,16 @@ export class SubnetSession {
       owe: (host, slotId) => this.mover.oweHost(host, slotId),
     });
     const { custodian, neighbours } = this;
-    const shared = { records, custodian, neighbours, routing, clock, log, replicas };
+    const shared = {
+      records,
+      custodian,
+      neighbours,
+      routing,
+      clock,
+      timers: TIMERS,
+      log,
+      replicas,
+    };
     const self = { selfHost: hostKey.id, selfSubnet: subnetId, hostKey };
     const mover = (this.mover = new RecordMover({ ...shared, ...self, random, hosts }));
     this.#watcher = new Watcher({ ...shared, ...self, desk: this.#watches });
@@ -190,23 +192,17 @@ export class SubnetSession {
 
   // ---- siblings, over the host node
 
-  /** A member's channel under its host key opened: a sibling if it is of this subnet. */
+  /** A member's channel under its host key opened. */
   onSiblingOpen(channel: PeerChannel): void {
-    if (channel.subnetId !== this.subnetId) return;
-    const { statement, hostSet } = channel.peerHello;
-    if (hostSet !== null) this.#exchange.hear(hostSet, channel);
-    if (statement !== null) this.#keeper.hearStatement(statement, channel.hostId);
-    this.#watches.introduce(channel);
+    this.#desk.onOpen(channel);
   }
 
   onSiblingClose(channel: PeerChannel): void {
-    if (channel.subnetId !== this.subnetId) return;
-    this.#watches.forget(channel);
-    if (this.siblings.has(channel.hostId) || this.#isClosed) return;
-    const host = this.hosts.find(({ id }) => id === channel.hostId);
-    if (host !== undefined && this.siblings.isRenewing) return void this.#meetSibling(host);
-    this.#keeper.hostDown(channel.hostId);
-    if (host !== undefined) this.siblings.miss(host, this.#parts.clock.monotonicMs());
+    this.#desk.onClose(channel);
+  }
+
+  onSiblingNotice(channel: PeerChannel, method: string, body: Uint8Array): void {
+    this.#desk.onNotice(channel, method, body);
   }
 
   async onSiblingCall(channel: PeerChannel, method: string, body: Uint8Array): Promise<Uint8Array> {
@@ -216,18 +212,25 @@ export class SubnetSession {
     return serveRecords(this.custodian, { method, body, isSibling: true, subnetId, hostId });
   }
 
-  onSiblingNotice(channel: PeerChannel, method: string, body: Uint8Array): void {
-    if (method === NOTICE.hostSet) return this.#exchange.hear(SignedCodec.decode(body), channel);
-    if (channel.subnetId !== this.subnetId) return;
-    if (method === NOTICE.statement)
-      this.#keeper.hearStatement(SignedCodec.decode(body), channel.hostId);
-    else if (method === NOTICE.leave) {
-      this.#keeper.hearLeave(SignedCodec.decode(body), channel.greeting.host);
-      this.siblings.forget(channel.hostId);
-    } else if (method === NOTICE.interest) {
-      const { key, isCancel } = InterestNoticeCodec.decode(body);
-      this.#watches.onInterest(channel.hostId, key, isCancel);
-    } else if (method === NOTICE.changed) this.#watches.hear(body);
+  #createKeeper(): HostSetKeeper {
+    const parts = this.#parts;
+    return new HostSetKeeper({
+      ...parts,
+      timers: TIMERS,
+      seal: sealPeerRecord,
+      generation: parts.claim.generation,
+      overlayId: parts.overlay.id,
+      // A handed-over set is to be news, or this host would announce itself alone.
+      version: parts.hostSet ? 0n : parts.version,
+      reach: () => this.reachability?.reach ?? "unknown",
+      onSet: (set) => this.#exchange.serve(set),
+      onOutdated: () => this.restate(),
+      onLiveChanged: () => {
+        this.#serve();
+        this.mover.onChange();
+        parts.onChange();
+      },
+    });
   }
 
   #createReachability(): Reachability {
@@ -268,6 +271,7 @@ export class SubnetSession {
   async close(how: "done" | "elsewhere" | "retired" = "done"): Promise<void> {
     if (how === "retired") await this.#keeper.resignSubnet();
     this.#isClosed = true;
+    this.#desk.close();
     if (how === "elsewhere") this.pool.abandon("this host is on another link");
     this.#watcher.stop();
     this.mover.stop();
@@ -285,11 +289,7 @@ export class SubnetSession {
   #begin(): void {
     const { hostSet, random, addresses } = this.#parts;
     this.#statedAddresses = addresses().join();
-    if (hostSet !== undefined) {
-      this.#keeper.hearSet(hostSet);
-      this.#exchange.serve(hostSet);
-      for (const host of hostSet.hosts) void this.#meetSibling(host);
-    }
+    if (hostSet !== undefined) this.#desk.begin(hostSet);
     this.#serve();
     this.routing.start(random);
     this.routing.onEvent(() => {
@@ -300,7 +300,7 @@ export class SubnetSession {
       setInterval(() => this.#maintain(), MAINTAIN_MS),
       setInterval(() => void this.#exchange.pull(), PULL_EVERY_MS * random.between(0.75, 1.25)),
       setInterval(() => this.restate(), STATEMENT_EVERY_MS),
-      setInterval(() => this.#reachAll(), SIBLING_RETRY_MS),
+      setInterval(() => this.#desk.reachAll(), SIBLING_RETRY_MS),
     );
   }
 
@@ -344,15 +344,6 @@ export class SubnetSession {
     else if (method === NOTICE.watchEvent) this.#watcher.onNotice(body);
   }
 
-  // ---- siblings that are to be met
-
-  /** A host of the handed-over set: met, or gone. */
-  async #meetSibling(host: SetHost): Promise<void> {
-    if (host.id === this.#parts.hostKey.id) return;
-    if (await this.siblings.meet(host)) return;
-    this.#keeper.hostDown(host.id);
-  }
-
   /** Reaches for subnets that are known and not connected, without waiting for the next round. */
   maintainSoon(delayMs: number): void {
     this.#timers.push(setTimeout(() => this.#maintain(), delayMs));
@@ -376,13 +367,8 @@ export class SubnetSession {
   }
 
   #onOwnSet(): void {
-    this.#reachAll();
+    this.#desk.reachAll();
     this.#parts.onChange();
-  }
-
-  #reachAll(): void {
-    for (const host of this.hosts)
-      if (host.id !== this.#parts.hostKey.id) void this.siblings.reach(host);
   }
 
   #askLink(key: Uint8Array): Promise<readonly string[]> {

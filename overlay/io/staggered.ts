@@ -1,31 +1,13 @@
-/**
- * Tries candidates one after the other: the next at once when one fails, and also when one is slow.
- *
- * One hung host of a set costs the stagger, not a time-out (mDHT §3.3.2, parallel queries to a
- * single node).
- */
-import { tryStaggered as tryWays } from "../../platform/io/staggered.ts";
-import { OverlayError } from "../errors.ts";
+/** Candidates one after the other, in the process' own time. */
+import { SYSTEM_TIMERS } from "../../platform/io/system-timers.ts";
+import { tryEach } from "../peers/try-each.ts";
 
-/**
- * @param staggerMs wait before a slow candidate gets company
- * @param isFinal   errors that no other candidate would mend; they end the race
- * @throws the final error, or the last candidate's; ERR_OVERLAY_UNREACHABLE without candidates
- */
-export async function tryStaggered<C, R>(
+/** @throws as `tryEach` */
+export function tryStaggered<C, R>(
   candidates: readonly C[],
   attempt: (candidate: C) => Promise<R>,
   staggerMs: number,
-  isFinal: (error: unknown) => boolean = () => false,
+  isFinal?: (error: unknown) => boolean,
 ): Promise<R> {
-  if (candidates.length === 0)
-    throw new OverlayError("ERR_OVERLAY_UNREACHABLE", "no host of it is known");
-  return tryWays({
-    ways: candidates,
-    staggerMs,
-    signal: new AbortController().signal,
-    attempt: (way) => attempt(way),
-    isFinal,
-    discard: () => {},
-  });
+  return tryEach(SYSTEM_TIMERS, candidates, attempt, staggerMs, isFinal);
 }

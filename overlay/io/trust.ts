@@ -22,7 +22,7 @@ import { removeHost } from "./host-removal.ts";
 import { KeyRotation } from "./key-rotation.ts";
 import type { LevelStore } from "./level-store.ts";
 import type { MemberState } from "./member-state.ts";
-import { CALL, NOTICE } from "./methods.ts";
+import { CALL, NOTICE } from "../schema/methods.ts";
 import type { OverlayParts } from "./options.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { Renewal } from "./renewal.ts";

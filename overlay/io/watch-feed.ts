@@ -3,7 +3,7 @@
  * host is by then.
  */
 import { EventQueue } from "../../platform/event-queue.ts";
-import { FreshRecords } from "./fresh-records.ts";
+import { FreshRecords } from "../custody/fresh-records.ts";
 import { decodeRecord, slotIdOf, toRecordView } from "../records/record.ts";
 import type { RecordItem } from "../schema/messages.ts";
 import type { WatchEvent } from "../types.ts";

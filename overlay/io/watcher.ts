@@ -13,12 +13,12 @@ import {
   WatchRequestCodec,
 } from "../schema/messages.ts";
 import type { WatchEvent } from "../types.ts";
-import type { Custodian } from "./custodian.ts";
-import { CALL } from "./methods.ts";
-import type { Neighbours } from "./neighbours.ts";
+import type { Custodian } from "../custody/custodian.ts";
+import { CALL } from "../schema/methods.ts";
+import type { Neighbours } from "../peers/neighbours.ts";
 import type { PeerChannel } from "./peer-channel.ts";
-import { readPages, type RecordPage } from "./record-page.ts";
-import type { WatchDesk } from "./watch-desk.ts";
+import { readPages, type RecordPage } from "../custody/record-page.ts";
+import type { WatchDesk } from "../custody/watch-desk.ts";
 import { WatchFeed } from "./watch-feed.ts";
 
 const WATCH_TIMEOUT_MS = 3_000;
@@ -28,7 +28,7 @@ const REVIEW_MS = 2_000;
 export interface WatcherParts {
   readonly custodian: Custodian;
   readonly desk: WatchDesk;
-  readonly neighbours: Neighbours;
+  readonly neighbours: Neighbours<PeerChannel>;
   readonly routing: Routing;
   readonly clock: Clock;
   readonly log: Logger;

@@ -1,5 +1,11 @@
-/** Whether a router's own outer address can be one that the wide area routes to. */
+/** Addresses that a router lends: of which ports, and whether the wide area can route to them. */
 import { isSamePrefix, parseAddress } from "../../platform/address.ts";
+
+/** Ports of a host that a router maps: those of its two nodes. */
+export type MappedPort = "subnet" | "host";
+
+/** Outer addresses, one for each port that is mapped. */
+export type OuterAddresses = { readonly [Port in MappedPort]: string | null };
 
 /** RFC 6890: private, shared, loopback, link-local, benchmark, multicast and reserved addresses. */
 const NOT_ROUTED: readonly (readonly [string, number])[] = [

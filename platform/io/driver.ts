@@ -1,63 +1,15 @@
-/** The real host of a `Machine`: feeds events and ticks, hands the actions to one function. */
+/** The real host of a `Machine`: drives it in the process' own time. */
 import type { Clock } from "../clock.ts";
-import type { Machine, Tick } from "../machine.ts";
+import { driveMachine, type Driver } from "../driver.ts";
+import type { Machine } from "../machine.ts";
+import { SYSTEM_TIMERS } from "./system-timers.ts";
 
-export interface Driver<Event> {
-  /** Applies an event now and performs the actions it gives. */
-  feed(event: Event): void;
-  /** Stops the ticks; later events are ignored. */
-  stop(): void;
-}
+export type { Driver } from "../driver.ts";
 
-/** setTimeout turns longer waits into 1 ms. */
-const WAIT_MAX_MS = 2 ** 31 - 1;
-
-/**
- * Drives one machine with the real clock and one timer.
- *
- * `perform` may feed the machine again: such an event waits until the present actions are done,
- * so a machine never sees itself half way through a step.
- */
 export function createDriver<Event, Action>(
   machine: Machine<Event, Action>,
   clock: Clock,
   perform: (action: Action) => void,
 ): Driver<Event> {
-  const queue: (Event | Tick)[] = [];
-  let timer: NodeJS.Timeout | undefined;
-  let isRunning = false;
-  let isStopped = false;
-
-  const schedule = (): void => {
-    clearTimeout(timer);
-    timer = undefined;
-    if (isStopped || machine.wakeAtMs === Infinity) return;
-    const waitMs = Math.min(WAIT_MAX_MS, Math.max(0, machine.wakeAtMs - clock.monotonicMs()));
-    // A timer counts in whole milliseconds of its own and may be a fraction early.
-    const isDue = (): boolean => clock.monotonicMs() >= machine.wakeAtMs;
-    timer = setTimeout(() => (isDue() ? run({ type: "tick" }) : schedule()), Math.ceil(waitMs));
-  };
-
-  const run = (event: Event | Tick): void => {
-    if (isStopped) return;
-    queue.push(event);
-    if (isRunning) return;
-    isRunning = true;
-    try {
-      for (let next = queue.shift(); next !== undefined; next = queue.shift())
-        for (const action of machine.step(next, clock.monotonicMs())) perform(action);
-    } finally {
-      isRunning = false;
-      schedule();
-    }
-  };
-
-  schedule();
-  return {
-    feed: run,
-    stop() {
-      isStopped = true;
-      clearTimeout(timer);
-    },
-  };
+  return driveMachine(machine, clock, SYSTEM_TIMERS, perform);
 }

@@ -214,11 +214,11 @@ describe.skipIf(LAB_MISSING !== undefined)("an adversary", () => {
       from: SIBLING,
       patches: [
         off(
-          "overlay/io/host-set-keeper.ts",
+          "overlay/subnet/host-set-keeper.ts",
           "isSignedBy(host, LEAVE_DOMAIN, signed.body, signed.signature)",
           "true",
         ),
-        off("overlay/io/host-set-keeper.ts", "isEqualBytes(host, from)", "true"),
+        off("overlay/subnet/host-set-keeper.ts", "isEqualBytes(host, from)", "true"),
       ],
       aim: async () => ({ about: (await bed.status("alpha-2")).host.id }),
       hasWon: async (_bed, _said, { about }) =>
@@ -233,7 +233,7 @@ describe.skipIf(LAB_MISSING !== undefined)("an adversary", () => {
           "overlay/subnet/host-set.ts",
           "if (!isSignedBy(body.subnet, HOST_SET_DOMAIN, signed.body, signed.signature))",
         ),
-        off("overlay/io/host-set-exchange.ts", "if (!mayTell(set, from.subnetId, subnetId))"),
+        off("overlay/peers/host-set-exchange.ts", "if (!mayTell(set, from.subnetId, subnetId))"),
       ],
       aim: async () => ({ about: (await bed.status("gamma-1")).subnet.id! }),
       hasWon: async (_bed, _said, { about }) =>
@@ -246,7 +246,7 @@ describe.skipIf(LAB_MISSING !== undefined)("an adversary", () => {
       patches: [
         off("overlay/subnet/host-set.ts", "if (body.version >> COUNTER_SHIFT > COUNTER_MAX)"),
         off(
-          "overlay/io/host-set-keeper.ts",
+          "overlay/subnet/host-set-keeper.ts",
           "if (isLeap(known, set.version) && (this.#isAgreed || !mayLeapTo(set.version)))",
         ),
       ],

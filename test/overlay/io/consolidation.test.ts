@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { Consolidation } from "../../../overlay/io/consolidation.ts";
+import { Consolidation } from "../../../overlay/custody/consolidation.ts";
 import type { PeerChannel } from "../../../overlay/io/peer-channel.ts";
 import type { RecordItem } from "../../../overlay/schema/messages.ts";
 import { SILENT } from "../../../platform/logger.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { CopyDebts } from "../../../overlay/io/copy-debts.ts";
+import { CopyDebts } from "../../../overlay/custody/copy-debts.ts";
 
 describe("CopyDebts", () => {
   it("are due at once, then after 2 s, 4 s and so on to a minute", () => {

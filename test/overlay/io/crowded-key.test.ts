@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { toHex, utf8 } from "../../../platform/bytes.ts";
 import { createKeyPair } from "../../../overlay/identity/keys.ts";
-import { CALL, PUT_RESULT } from "../../../overlay/io/methods.ts";
+import { CALL, PUT_RESULT } from "../../../overlay/schema/methods.ts";
 import { keyShares } from "../../../overlay/records/quota-tally.ts";
 import { encodeRecord, signRecord, type SignedRecord } from "../../../overlay/records/record.ts";
 import {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { PUT_RESULT } from "../../../overlay/io/methods.ts";
+import { PUT_RESULT } from "../../../overlay/schema/methods.ts";
 import { placeCopies } from "../../../overlay/records/placement.ts";
 import { encodeRecord, type SignedRecord } from "../../../overlay/records/record.ts";
 import { GetResponseCodec, type RecordItem } from "../../../overlay/schema/messages.ts";

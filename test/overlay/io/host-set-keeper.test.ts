@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { NO_TRUST } from "../../../overlay/io/channel-trust.ts";
-import { HostSetKeeper } from "../../../overlay/io/host-set-keeper.ts";
+import { HostSetKeeper } from "../../../overlay/subnet/host-set-keeper.ts";
 import { signHostSet, type HostSet } from "../../../overlay/subnet/host-set.ts";
+import { SYSTEM_TIMERS } from "../../../platform/io/system-timers.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
@@ -28,6 +29,8 @@ describe("a host set's keeper", () => {
       ports: { subnet: 4777, host: 4778 },
       addresses: () => ["192.0.2.9"],
       clock: new SetClock(0, wallMs),
+      timers: SYSTEM_TIMERS,
+      seal: async () => new Uint8Array(),
       log: SILENT,
       trust: NO_TRUST,
       reach: () => "reachable",

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { createRandom } from "../../../platform/random.ts";
-import { LostSubnets, type Reached } from "../../../overlay/io/lost-subnets.ts";
+import { LostSubnets, type Reached } from "../../../overlay/peers/lost-subnets.ts";
 import { pairOf } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
 import { setAt } from "./dialled-set.ts";

@@ -1,8 +1,9 @@
 import { afterEach, expect, it } from "vitest";
+import { SYSTEM_TIMERS } from "../../../platform/io/system-timers.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { createRandom } from "../../../platform/random.ts";
 import { OverlayError, type OverlayErrorCode } from "../../../overlay/errors.ts";
-import { Neighbours } from "../../../overlay/io/neighbours.ts";
+import { Neighbours } from "../../../overlay/peers/neighbours.ts";
 import { SubnetBook } from "../../../overlay/subnet/subnet-book.ts";
 import { pairOf } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
@@ -47,6 +48,7 @@ function neighboursOf(
     routing,
     book: new SubnetBook(),
     clock,
+    timers: SYSTEM_TIMERS,
     random: createRandom(1),
     log: SILENT,
     addressesOf: async () => [],
@@ -122,6 +124,7 @@ it("goes on looking for a subnet that cut it as soon as the channel was open", a
     routing,
     book: new SubnetBook(),
     clock,
+    timers: SYSTEM_TIMERS,
     random: createRandom(1),
     log: SILENT,
     addressesOf: async () => [],

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { SILENT } from "../../../platform/logger.ts";
-import { CALL, NOTICE } from "../../../overlay/io/methods.ts";
+import { CALL, NOTICE } from "../../../overlay/schema/methods.ts";
 import { PEER_RATES, PeerLimits, type PeerRates } from "../../../overlay/io/peer-limits.ts";
 import { SetClock } from "../records/fixture.ts";
 import { dial, startPeer, stopAll, until } from "./loopback.ts";

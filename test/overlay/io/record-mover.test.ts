@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
-import { isKept } from "../../../overlay/io/put-outcome.ts";
+import { isKept } from "../../../overlay/custody/put-outcome.ts";
 import { placeInSubnet } from "../../../overlay/records/subnet-placement.ts";
 import { encodeRecord, type SignedRecord } from "../../../overlay/records/record.ts";
 import type { CopyPolicy } from "../../../overlay/types.ts";

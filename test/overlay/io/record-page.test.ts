@@ -6,7 +6,7 @@ import {
   readPages,
   type RecordPage,
   type SlotItem,
-} from "../../../overlay/io/record-page.ts";
+} from "../../../overlay/custody/record-page.ts";
 import { decodeRecord, encodeRecord, slotIdOf } from "../../../overlay/records/record.ts";
 import { makeRecord } from "../records/fixture.ts";
 

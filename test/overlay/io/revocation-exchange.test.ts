@@ -6,7 +6,7 @@ import { SILENT } from "../../../platform/logger.ts";
 import { createRevocation, type SignedRevocation } from "../../../overlay/identity/revocation.ts";
 import { NO_TRUST, type ChannelTrust } from "../../../overlay/io/channel-trust.ts";
 import { MemberState } from "../../../overlay/io/member-state.ts";
-import { CALL, NOTICE } from "../../../overlay/io/methods.ts";
+import { CALL, NOTICE } from "../../../overlay/schema/methods.ts";
 import type { PeerChannel } from "../../../overlay/io/peer-channel.ts";
 import { RevocationExchange } from "../../../overlay/io/revocation-exchange.ts";
 import { StateDirectory } from "../../../overlay/io/state.ts";

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { SilenceWatch, type AskedChannel } from "../../../overlay/io/silence-watch.ts";
+import { SilenceWatch, type AskedChannel } from "../../../overlay/peers/silence-watch.ts";
+import { SYSTEM_TIMERS } from "../../../platform/io/system-timers.ts";
 import { createSystemClock } from "../../../platform/io/system-clock.ts";
 
 const clock = createSystemClock();
@@ -27,7 +28,7 @@ class Channel implements AskedChannel {
 
 describe("a subnet", () => {
   it("is silent when a call waits and not even a ping is answered", async () => {
-    const watch = new SilenceWatch(clock);
+    const watch = new SilenceWatch(clock, SYSTEM_TIMERS);
     const channel = new Channel(false);
     watch.asked(channel);
     expect(watch.isSilent("pier", [channel])).toBe(false);
@@ -38,7 +39,7 @@ describe("a subnet", () => {
   });
 
   it("is not silent while it only answers slowly", async () => {
-    const watch = new SilenceWatch(clock);
+    const watch = new SilenceWatch(clock, SYSTEM_TIMERS);
     const channel = new Channel(true);
     watch.asked(channel);
     await sleep(900);
@@ -47,7 +48,7 @@ describe("a subnet", () => {
   });
 
   it("costs no ping when it answers soon", async () => {
-    const watch = new SilenceWatch(clock);
+    const watch = new SilenceWatch(clock, SYSTEM_TIMERS);
     const channel = new Channel(false);
     const answered = watch.asked(channel);
     await sleep(50);
@@ -57,7 +58,7 @@ describe("a subnet", () => {
   });
 
   it("is heard of again by any frame of any of its hosts", async () => {
-    const watch = new SilenceWatch(clock);
+    const watch = new SilenceWatch(clock, SYSTEM_TIMERS);
     const [hung, other] = [new Channel(false), new Channel(false)];
     watch.asked(hung);
     await sleep(900);

@@ -3,18 +3,19 @@
  *
  * Routing is a list, the disk a promise, and the question to the link asks the hosts directly.
  */
+import { SYSTEM_TIMERS } from "../../../platform/io/system-timers.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { createRandom } from "../../../platform/random.ts";
 import { OverlayError } from "../../../overlay/errors.ts";
-import { Custodian } from "../../../overlay/io/custodian.ts";
-import { OverlayDirectory } from "../../../overlay/io/directory.ts";
-import { CALL, NOTICE } from "../../../overlay/io/methods.ts";
-import { Neighbours } from "../../../overlay/io/neighbours.ts";
+import { Custodian } from "../../../overlay/custody/custodian.ts";
+import { OverlayDirectory } from "../../../overlay/custody/directory.ts";
+import { CALL, NOTICE } from "../../../overlay/schema/methods.ts";
+import { Neighbours } from "../../../overlay/peers/neighbours.ts";
 import type { PeerChannel } from "../../../overlay/io/peer-channel.ts";
-import { RecordMover } from "../../../overlay/io/record-mover.ts";
-import { serveRecords } from "../../../overlay/io/record-service.ts";
-import { Siblings } from "../../../overlay/io/siblings.ts";
-import { WatchDesk } from "../../../overlay/io/watch-desk.ts";
+import { RecordMover } from "../../../overlay/custody/record-mover.ts";
+import { serveRecords } from "../../../overlay/custody/record-service.ts";
+import { Siblings } from "../../../overlay/peers/siblings.ts";
+import { WatchDesk } from "../../../overlay/custody/watch-desk.ts";
 import { Watcher } from "../../../overlay/io/watcher.ts";
 import { DurableRecords } from "../../../overlay/records/durable-records.ts";
 import { RecordStore, type RecordStoreOptions } from "../../../overlay/records/record-store.ts";
@@ -77,12 +78,12 @@ export interface SiteHost extends Peer {
   readonly id: string;
   readonly subnet: string;
   readonly records: DurableRecords;
-  readonly siblings: Siblings;
+  readonly siblings: Siblings<PeerChannel>;
   readonly custodian: Custodian;
   readonly mover: RecordMover;
   readonly directory: OverlayDirectory;
   readonly watcher: Watcher;
-  readonly neighbours: Neighbours;
+  readonly neighbours: Neighbours<PeerChannel>;
   readonly routing: ListedRouting;
   readonly book: SubnetBook;
   /** Each call and notice that came in, with its sender's name. */
@@ -136,7 +137,7 @@ export async function startHost(
       else if (method === NOTICE.watchEvent) watcher.onNotice(body);
     },
   });
-  const siblings = new Siblings(peer.pool, subnetId, SILENT);
+  const siblings = new Siblings(peer.pool, subnetId, SILENT, SYSTEM_TIMERS);
   const watches = new WatchDesk(siblings);
   const hosts = (): string[] => [pair.id, ...siblings.channels().map(({ hostId }) => hostId)];
   const routing = new ListedRouting(subnet);
@@ -161,13 +162,15 @@ export async function startHost(
     routing,
     book,
     clock: CLOCK,
+    timers: SYSTEM_TIMERS,
     random,
     log: SILENT,
     addressesOf: async () => [],
     isOnLink: () => false,
     allowsDials: true,
   });
-  const shared = { records, custodian, neighbours, routing, clock: CLOCK, log: SILENT, replicas };
+  const ours = { records, custodian, neighbours, routing, replicas };
+  const shared = { ...ours, clock: CLOCK, timers: SYSTEM_TIMERS, log: SILENT };
   const mover = new RecordMover({
     ...shared,
     random,

@@ -2,9 +2,10 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import { SYSTEM_TIMERS } from "../../../platform/io/system-timers.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { createRandom } from "../../../platform/random.ts";
-import { Neighbours } from "../../../overlay/io/neighbours.ts";
+import { Neighbours } from "../../../overlay/peers/neighbours.ts";
 import { StateKeeper } from "../../../overlay/io/state-keeper.ts";
 import { StateDirectory } from "../../../overlay/io/state.ts";
 import { SubnetBook } from "../../../overlay/subnet/subnet-book.ts";
@@ -33,7 +34,7 @@ it("keeps whom to contact, however long they are not heard, and who departed apa
   const { pool } = await startPeer("anna");
   const neighbours = new Neighbours(pool, {
     routing: new ListedRouting("quay"),
-    ...{ book, clock, random: createRandom(1), log: SILENT },
+    ...{ book, clock, timers: SYSTEM_TIMERS, random: createRandom(1), log: SILENT },
     addressesOf: async () => [],
     isOnLink: () => false,
     allowsDials: true,

@@ -1,7 +1,8 @@
 import { afterEach, expect, it } from "vitest";
+import { SYSTEM_TIMERS } from "../../../platform/io/system-timers.ts";
 import { SILENT } from "../../../platform/logger.ts";
-import { Siblings } from "../../../overlay/io/siblings.ts";
-import { WatchDesk } from "../../../overlay/io/watch-desk.ts";
+import { Siblings } from "../../../overlay/peers/siblings.ts";
+import { WatchDesk } from "../../../overlay/custody/watch-desk.ts";
 import { pairOf } from "../identity/members.ts";
 import { keyOf } from "../records/fixture.ts";
 import { dial, startPeer, stopAll, until } from "./loopback.ts";
@@ -15,7 +16,7 @@ async function startDesk() {
   };
   const [anna, bert] = await Promise.all([startPeer("anna", ofQuay), startPeer("bert", ofQuay)]);
   const channel = await dial(anna, bert);
-  const desk = new WatchDesk(new Siblings(anna.pool, pairOf("quay").id, SILENT));
+  const desk = new WatchDesk(new Siblings(anna.pool, pairOf("quay").id, SILENT, SYSTEM_TIMERS));
   return { desk, channel, bert };
 }
 

@@ -6,36 +6,39 @@
  * by the first frame that is heard; it evicts nobody.
  */
 import type { Clock } from "../../platform/clock.ts";
-import type { PeerChannel } from "./peer-channel.ts";
+import type { Timers } from "../../platform/timers.ts";
+import type { Channel } from "./channel.ts";
 
 /** A slow answer is no silence: after this long a ping asks for any sign of life. */
 const PING_AFTER_MS = 250;
 const SILENT_AFTER_MS = 700;
 
 /** What is needed of a channel. */
-export type AskedChannel = Pick<PeerChannel, "subnetId" | "lastHeardMs" | "ping">;
+export type AskedChannel = Pick<Channel, "subnetId" | "lastHeardMs" | "ping">;
 
 export class SilenceWatch {
   readonly #clock: Clock;
+  readonly #timers: Timers;
   /** By subnet, since when. */
   readonly #silent = new Map<string, number>();
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, timers: Timers) {
     this.#clock = clock;
+    this.#timers = timers;
   }
 
   /** A call is sent; what is given back is to be called when it has an answer or is given up. */
   asked(channel: AskedChannel): () => void {
     const sentMs = this.#clock.monotonicMs();
     const isHeard = (): boolean => channel.lastHeardMs > sentMs;
-    let timer = setTimeout(() => {
+    let timer = this.#timers.after(PING_AFTER_MS, () => {
       if (isHeard()) return;
       channel.ping();
-      timer = setTimeout(() => {
+      timer = this.#timers.after(SILENT_AFTER_MS - PING_AFTER_MS, () => {
         if (!isHeard()) this.#silent.set(channel.subnetId, sentMs);
-      }, SILENT_AFTER_MS - PING_AFTER_MS);
-    }, PING_AFTER_MS);
-    return () => clearTimeout(timer);
+      });
+    });
+    return () => timer.cancel();
   }
 
   /** What left the table is asked no more. */

@@ -3,8 +3,8 @@ import type { Clock } from "../../platform/clock.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
 import { newestFloors, toFloor } from "../records/floor-answer.ts";
 import { FloorsRequestCodec, FloorsResponseCodec, type Floor } from "../schema/messages.ts";
-import { CALL } from "./methods.ts";
-import type { Siblings } from "./siblings.ts";
+import { CALL } from "../schema/methods.ts";
+import type { Siblings } from "../peers/siblings.ts";
 
 const ASK_TIMEOUT_MS = 4_000;
 

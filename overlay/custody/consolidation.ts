@@ -12,7 +12,7 @@ import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { RecordItem } from "../schema/messages.ts";
-import type { Siblings } from "./siblings.ts";
+import type { Siblings } from "../peers/siblings.ts";
 
 /** A key looked at is good for so long; then it is looked at again, at most once in that time. */
 const GOOD_FOR_MS = 20_000;

@@ -25,7 +25,7 @@ import {
 import type { Answer, ResolvedBy } from "./answer.ts";
 import { FloorDesk } from "./floor-desk.ts";
 import { Consolidation } from "./consolidation.ts";
-import { CALL, PUT_RESULT } from "./methods.ts";
+import { CALL, PUT_RESULT } from "../schema/methods.ts";
 import { MissedKeys } from "./missed-keys.ts";
 import { isKept, isSettled, outcome, toOutcome } from "./put-outcome.ts";
 import {
@@ -38,7 +38,7 @@ import {
   type Bringer,
 } from "./record-item.ts";
 import { mergePages, pageOf, readPages, type RecordPage } from "./record-page.ts";
-import type { Siblings } from "./siblings.ts";
+import type { Siblings } from "../peers/siblings.ts";
 import type { WatchDesk } from "./watch-desk.ts";
 
 const SIBLING_TIMEOUT_MS = 1_000;

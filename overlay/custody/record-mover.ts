@@ -5,11 +5,11 @@
  * holder pushes to a subnet that has become one of the closest. A leaving host hands over what it
  * has, the subnet's last one to the closest other subnets. mDHT §3.3.4-3.3.5.
  */
-import { setTimeout as sleep } from "node:timers/promises";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
+import { sleep, type Timer, type Timers } from "../../platform/timers.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
 import type { HeldRecord } from "../records/record-store.ts";
 import { placeInSubnet, placeOnLeave, planMove } from "../records/subnet-placement.ts";
@@ -23,8 +23,8 @@ import {
 import { CopyDebts } from "./copy-debts.ts";
 import type { Custodian } from "./custodian.ts";
 import { FloorSync } from "./floor-sync.ts";
-import { CALL, PUT_RESULT } from "./methods.ts";
-import type { Neighbours } from "./neighbours.ts";
+import { CALL, PUT_RESULT } from "../schema/methods.ts";
+import type { Neighbours } from "../peers/neighbours.ts";
 import { isSettled } from "./put-outcome.ts";
 import { toItem, withSubnetOnly } from "./record-item.ts";
 
@@ -45,6 +45,7 @@ export interface MoverParts {
   readonly neighbours: Neighbours;
   readonly routing: Routing;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   readonly log: Logger;
   readonly selfHost: string;
@@ -82,10 +83,10 @@ export class RecordMover {
   readonly #inside: Way;
   readonly #outside: Way;
   readonly #floors: FloorSync;
-  #timer: NodeJS.Timeout | undefined;
-  #retryTimer: NodeJS.Timeout | undefined;
-  readonly #tidyTimer: NodeJS.Timeout;
-  #pushTimer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
+  #retryTimer: Timer | undefined;
+  readonly #tidyTimer: Timer;
+  #pushTimer: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
   #isStopped = false;
 
@@ -105,8 +106,7 @@ export class RecordMover {
       send: (subnetId, items) => this.#push(subnetId, items),
     };
     const everyMs = TIDY_EVERY_MS + parts.random.between(0, TIDY_EVERY_MS / 4);
-    this.#tidyTimer = setInterval(() => this.#queue(() => this.#tidy()), everyMs);
-    this.#tidyTimer.unref();
+    this.#tidyTimer = parts.timers.every(everyMs, () => this.#queue(() => this.#tidy()));
   }
 
   /** Hosts or subnets came or went. */
@@ -115,10 +115,10 @@ export class RecordMover {
     this.#floors.onHosts(this.#parts.hosts());
     if (this.#timer !== undefined) return;
     const delayMs = SETTLE_MS + this.#parts.random.between(0, SETTLE_MS / 2);
-    this.#timer = setTimeout(() => {
+    this.#timer = this.#parts.timers.after(delayMs, () => {
       this.#timer = undefined;
       this.#queue(() => this.#settle());
-    }, delayMs);
+    });
   }
 
   /** A sibling did not take its copy of what this host has; it is tried again, later and later. */
@@ -151,10 +151,10 @@ export class RecordMover {
   stop(): void {
     this.#isStopped = true;
     this.#floors.stop();
-    clearTimeout(this.#timer);
-    clearTimeout(this.#retryTimer);
-    clearTimeout(this.#pushTimer);
-    clearInterval(this.#tidyTimer);
+    this.#timer?.cancel();
+    this.#retryTimer?.cancel();
+    this.#pushTimer?.cancel();
+    this.#tidyTimer.cancel();
   }
 
   /**
@@ -162,13 +162,13 @@ export class RecordMover {
    * for a former subnet, or one's own after a restart.
    */
   pushSoon(which: "all" | "owned"): void {
-    this.#pushTimer = setTimeout(() => {
+    this.#pushTimer = this.#parts.timers.after(PUSH_AFTER_MS, () => {
       for (const held of this.#live())
         if (which === "all" || held.isOwned)
           for (const subnetId of this.#closestOthers(held))
             this.#outside.debts.add(subnetId, held.slotId);
       this.#queue(() => this.#pay());
-    }, PUSH_AFTER_MS);
+    });
   }
 
   #queue(work: () => Promise<void>): void {
@@ -234,12 +234,12 @@ export class RecordMover {
   }
 
   #comeBack(): void {
-    const { clock } = this.#parts;
+    const { clock, timers } = this.#parts;
     const nextAtMs = Math.min(this.#inside.debts.nextAtMs, this.#outside.debts.nextAtMs);
-    clearTimeout(this.#retryTimer);
+    this.#retryTimer?.cancel();
     if (nextAtMs === Infinity || this.#isStopped) return;
     const delayMs = Math.max(0, nextAtMs - clock.monotonicMs());
-    this.#retryTimer = setTimeout(() => this.#queue(() => this.#pay()), delayMs);
+    this.#retryTimer = timers.after(delayMs, () => this.#queue(() => this.#pay()));
   }
 
   async #payTo(way: Way, taker: string, slotIds: readonly string[]): Promise<void> {
@@ -249,7 +249,7 @@ export class RecordMover {
     );
     let isFirst = true;
     const verdicts = await this.#sendAll(wanted, async (items) => {
-      if (!isFirst) await sleep(BATCH_PAUSE_MS);
+      if (!isFirst) await sleep(this.#parts.timers, BATCH_PAUSE_MS);
       isFirst = false;
       return this.#isStopped ? undefined : way.send(taker, items);
     });

@@ -9,18 +9,17 @@ import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { Random } from "../../platform/random.ts";
+import type { Timers } from "../../platform/timers.ts";
 import { OverlayError, type OverlayErrorCode } from "../errors.ts";
 import type { Routing } from "../routing/routing.ts";
 import { isClient, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import type { SubnetBook } from "../subnet/subnet-book.ts";
 import { CallTally } from "./call-tally.ts";
-import type { ChannelPool } from "./channel-pool.ts";
-import type { ForeignVersions } from "./foreign-versions.ts";
+import type { Channel, Channels } from "./channel.ts";
 import { parseAddress, toMultiaddrText } from "../address.ts";
 import { LostSubnets, type LostHow } from "./lost-subnets.ts";
-import type { PeerChannel } from "./peer-channel.ts";
 import { SilenceWatch } from "./silence-watch.ts";
-import { tryStaggered } from "./staggered.ts";
+import { tryEach } from "./try-each.ts";
 
 const STAGGER_MS = 300;
 const DIAL_TIMEOUT_MS = 3_000;
@@ -39,6 +38,7 @@ export interface NeighbourParts {
   readonly routing: Routing;
   readonly book: SubnetBook;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   readonly log: Logger;
   /** What libp2p's peer store knows of a subnet that no host set is known of. */
@@ -55,33 +55,33 @@ interface Trouble {
   nextAtMs: number;
 }
 
-export class Neighbours {
+export class Neighbours<C extends Channel = Channel> {
   readonly tally: CallTally;
-  readonly #pool: ChannelPool;
+  readonly #pool: Channels<C>;
   readonly #parts: NeighbourParts;
   readonly #quarantine = new Map<string, number>();
   readonly #trouble = new Map<string, Trouble>();
   readonly #lost: LostSubnets;
-  readonly #connecting = new Map<string, Promise<PeerChannel>>();
+  readonly #connecting = new Map<string, Promise<C>>();
   readonly #silence: SilenceWatch;
 
-  constructor(pool: ChannelPool, parts: NeighbourParts) {
+  constructor(pool: Channels<C>, parts: NeighbourParts) {
     this.#pool = pool;
     this.#parts = parts;
     this.tally = new CallTally(parts.clock);
     this.#lost = new LostSubnets(parts.clock, parts.random);
-    this.#silence = new SilenceWatch(parts.clock);
+    this.#silence = new SilenceWatch(parts.clock, parts.timers);
   }
 
   /** Open channels, all or those to one subnet. */
-  channels(subnetId?: string): PeerChannel[] {
+  channels(subnetId?: string): C[] {
     return [...this.#pool.channels].filter(
       (channel) => channel.isOpen && (subnetId === undefined || channel.subnetId === subnetId),
     );
   }
 
   /** One open channel to each subnet that is reached, to a random host of it. */
-  onePerSubnet(): PeerChannel[] {
+  onePerSubnet(): C[] {
     const bySubnet = new Map(
       this.#parts.random.shuffle(this.channels()).map((channel) => [channel.subnetId, channel]),
     );
@@ -103,11 +103,6 @@ export class Neighbours {
     return this.#trouble.has(subnetId) || this.#silence.isSilent(subnetId, this.channels(subnetId));
   }
 
-  /** Peers of other subnets that speak other wire versions. */
-  get foreignVersions(): ForeignVersions {
-    return this.#pool.foreignVersions;
-  }
-
   isQuarantined(multiaddrText: string): boolean {
     const untilMs = this.#quarantine.get(multiaddrText.replace(/\/p2p\/.*$/, ""));
     return untilMs !== undefined && untilMs > this.#parts.clock.monotonicMs();
@@ -126,9 +121,10 @@ export class Neighbours {
   ): Promise<CallResult> {
     const { random, clock } = this.#parts;
     const open = random.shuffle(this.channels(subnetId));
-    const candidates: (() => Promise<PeerChannel>)[] = open.map((channel) => async () => channel);
+    const candidates: (() => Promise<C>)[] = open.map((channel) => async () => channel);
     candidates.push(() => this.connect(subnetId));
-    return tryStaggered(
+    return tryEach(
+      this.#parts.timers,
       candidates,
       async (reach) => {
         const startedMs = clock.monotonicMs();
@@ -150,7 +146,7 @@ export class Neighbours {
   }
 
   /** A channel to any host of the subnet, dialled if need be. */
-  connect(subnetId: string): Promise<PeerChannel> {
+  connect(subnetId: string): Promise<C> {
     const underWay = this.#connecting.get(subnetId);
     if (underWay !== undefined) return underWay;
     const connecting = this.#connect(subnetId)
@@ -164,7 +160,7 @@ export class Neighbours {
   }
 
   /** To be told of each channel that opens: the subnet lives. */
-  onOpen(channel: PeerChannel): void {
+  onOpen(channel: C): void {
     const { subnetId } = channel;
     this.#trouble.delete(subnetId);
     this.#lost.met(subnetId);
@@ -181,7 +177,7 @@ export class Neighbours {
   }
 
   /** To be told of each channel that closes; looks after the subnet at once. */
-  onClose(channel: PeerChannel): void {
+  onClose(channel: C): void {
     const { subnetId } = channel;
     if (this.channels(subnetId).length > 0) return;
     this.#keepInMind(subnetId);
@@ -248,11 +244,12 @@ export class Neighbours {
     this.#lost.postpone(subnetId, !this.isReaching);
   }
 
-  async #connect(subnetId: string): Promise<PeerChannel> {
+  async #connect(subnetId: string): Promise<C> {
     if (!this.#parts.allowsDials)
       throw new OverlayError("ERR_OVERLAY_UNREACHABLE", "this daemon was started with --no-wan");
     const addresses = await this.#candidates(subnetId);
-    return tryStaggered(addresses, (address) => this.#dial(subnetId, address), STAGGER_MS);
+    const dial = (address: string): Promise<C> => this.#dial(subnetId, address);
+    return tryEach(this.#parts.timers, addresses, dial, STAGGER_MS);
   }
 
   /** Addresses of the subnet's hosts, hosts in random order, quarantined ones last. */
@@ -272,10 +269,10 @@ export class Neighbours {
     return [...new Set(all)].sort((a, b) => isBad(a) - isBad(b));
   }
 
-  async #dial(subnetId: string, address: string): Promise<PeerChannel> {
-    const { clock } = this.#parts;
+  async #dial(subnetId: string, address: string): Promise<C> {
+    const { clock, timers } = this.#parts;
     try {
-      const channel = await this.#pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS));
+      const channel = await this.#pool.dial(address, timers.signalAfter(DIAL_TIMEOUT_MS));
       if (channel.subnetId === subnetId) return channel;
       throw new OverlayError("ERR_OVERLAY_WRONG_PEER", `${address} is another subnet by now`);
     } catch (error) {

@@ -16,9 +16,9 @@ import {
 } from "../schema/messages.ts";
 import { decodeRecord } from "../records/record.ts";
 import { toGetResponse, type Answer } from "./answer.ts";
-import { NOTICE } from "./methods.ts";
-import type { PeerChannel } from "./peer-channel.ts";
-import type { Siblings } from "./siblings.ts";
+import { NOTICE } from "../schema/methods.ts";
+import type { Channel } from "../peers/channel.ts";
+import type { Siblings } from "../peers/siblings.ts";
 
 /** Told of records that changed under a watched key. */
 export type WatchListener = (items: readonly RecordItem[]) => void;
@@ -32,7 +32,7 @@ const KEY_BYTES = 32;
 export class WatchDesk {
   readonly #siblings: Siblings;
   readonly #listeners = new Map<string, Set<WatchListener>>();
-  readonly #remote = new Map<PeerChannel, Map<number, () => void>>();
+  readonly #remote = new Map<Channel, Map<number, () => void>>();
   /** Sibling, then keys that it has watchers of, in hex. */
   readonly #interests = new Map<string, Set<string>>();
 
@@ -54,7 +54,7 @@ export class WatchDesk {
   }
 
   /** A watch of another host, by the number that it gave it; false when it has too many. */
-  addRemote(channel: PeerChannel, id: number, key: Uint8Array): boolean {
+  addRemote(channel: Channel, id: number, key: Uint8Array): boolean {
     this.removeRemote(channel, id);
     const watches = this.#remote.get(channel) ?? new Map<number, () => void>();
     if (watches.size >= WATCHES_PER_PEER_MAX) return false;
@@ -72,7 +72,7 @@ export class WatchDesk {
    * @throws {OverlayError} ERR_OVERLAY_QUOTA when the peer watches too much
    */
   async serve(
-    channel: PeerChannel,
+    channel: Channel,
     body: Uint8Array,
     source: { get(key: Uint8Array): Promise<Answer> },
   ): Promise<Uint8Array> {
@@ -92,21 +92,21 @@ export class WatchDesk {
       this.publish(decodeRecord(item.record).key, [item], false);
   }
 
-  removeRemote(channel: PeerChannel, id: number): void {
+  removeRemote(channel: Channel, id: number): void {
     const watches = this.#remote.get(channel);
     watches?.get(id)?.();
     watches?.delete(id);
   }
 
   /** A channel closed: its watches and its host's interests go. */
-  forget(channel: PeerChannel): void {
+  forget(channel: Channel): void {
     for (const stop of this.#remote.get(channel)?.values() ?? []) stop();
     this.#remote.delete(channel);
     if (!this.#siblings.has(channel.hostId)) this.#interests.delete(channel.hostId);
   }
 
   /** A sibling came: it learns what is watched here. */
-  introduce(channel: PeerChannel): void {
+  introduce(channel: Channel): void {
     for (const keyHex of this.#listeners.keys()) {
       const notice = { key: fromHex(keyHex), isCancel: false };
       channel.notify(NOTICE.interest, InterestNoticeCodec.encode(notice));

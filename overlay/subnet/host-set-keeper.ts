@@ -4,13 +4,12 @@
  * Decisions are the machine's (`subnet/host-set-machine.ts`); this signs, checks and carries. The
  * bytes that are served are the same from every host, to identify as to our own hello.
  */
-import { privateKeyFromRaw } from "@libp2p/crypto/keys";
-import { PeerRecord, RecordEnvelope } from "@libp2p/peer-record";
-import { concatBytes, isEqualBytes } from "../../platform/bytes.ts";
+import { isEqualBytes } from "../../platform/bytes.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
-import { createDriver, type Driver } from "../../platform/io/driver.ts";
+import { driveMachine, type Driver } from "../../platform/driver.ts";
 import type { Logger } from "../../platform/logger.ts";
+import type { Timers } from "../../platform/timers.ts";
 import { formatAddress, parseAddress, toMultiaddrText } from "../address.ts";
 import { readLeaf } from "../identity/certificate.ts";
 import { isSignedBy, KEY_BYTES, type KeyPair } from "../identity/keys.ts";
@@ -31,24 +30,23 @@ import {
   type HostSet,
   type RelayAt,
   type SetHost,
-} from "../subnet/host-set.ts";
-import type { Reach } from "../subnet/reachability-machine.ts";
+} from "./host-set.ts";
+import type { Reach } from "./reachability-machine.ts";
 import {
   HostSetMachine,
   STATEMENT_GOOD_FOR_MS,
   type HostSetAction,
   type HostSetEvent,
-} from "../subnet/host-set-machine.ts";
-import type { ChannelTrust } from "./channel-trust.ts";
-import { peerIdOf, toMultiaddr } from "./nodes.ts";
-import type { MappedPort, OuterAddresses } from "./port-mapper.ts";
+} from "./host-set-machine.ts";
+import type { Revoked } from "../identity/revoked.ts";
+import type { MappedPort, OuterAddresses } from "../mapping/outer-address.ts";
 
 export interface KeeperParts {
   readonly subnetKey: KeyPair;
   readonly generation: number;
   readonly hostKey: KeyPair;
   readonly overlayId: Uint8Array;
-  readonly trust: Pick<ChannelTrust, "revoked">;
+  readonly trust: { revoked(): Revoked };
   membership(): Membership;
   readonly hostName: string;
   readonly ports: { readonly subnet: number; readonly host: number };
@@ -60,9 +58,12 @@ export interface KeeperParts {
   /** Where the router maps this host's ports, as others have proven. */
   mapped(): OuterAddresses;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Logger;
   /** Greatest version of the set known before. */
   readonly version: bigint;
+  /** The set as libp2p's identify carries it. */
+  seal(subnet: KeyPair, version: bigint, hosts: readonly SetHost[]): Promise<Uint8Array>;
   /** A set of this subnet is new: serve its bytes and tell everyone. */
   onSet(set: HostSet): void;
   /** Hosts came, went or moved. */
@@ -82,10 +83,11 @@ export class HostSetKeeper {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
+    const { clock, timers } = parts;
     // Above what this host stated in an earlier life of the subnet.
-    this.#sequence = Math.floor(parts.clock.wallMs() / 1000) % 2 ** 31;
+    this.#sequence = Math.floor(clock.wallMs() / 1000) % 2 ** 31;
     this.#machine = new HostSetMachine(this.ownHost(), parts.version);
-    this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
+    this.#driver = driveMachine(this.#machine, clock, timers, (action) => this.#perform(action));
   }
 
   /** Live hosts by key, this one included. */
@@ -244,8 +246,8 @@ export class HostSetKeeper {
   }
 
   async #publish(version: bigint, hosts: readonly SetHost[]): Promise<void> {
-    const { subnetKey, generation, log, onSet } = this.#parts;
-    const peerRecord = await sealPeerRecord(subnetKey, version, hosts);
+    const { subnetKey, generation, log, seal, onSet } = this.#parts;
+    const peerRecord = await seal(subnetKey, version, hosts);
     if (this.#set !== undefined && this.#set.version >= version) return; // overtaken meanwhile
     this.#set = signHostSet({ subnet: subnetKey, generation, version, hosts, peerRecord });
     log.debug("host set published", { version: String(version), hosts: hosts.length });
@@ -255,19 +257,4 @@ export class HostSetKeeper {
 
 function listed(outer: string | null): string[] {
   return outer === null ? [] : [outer];
-}
-
-/** The set as identify carries it: one number for all hosts, and not the clock's. */
-async function sealPeerRecord(
-  subnet: KeyPair,
-  version: bigint,
-  hosts: readonly SetHost[],
-): Promise<Uint8Array> {
-  const multiaddrs = hosts
-    .flatMap((host) => host.subnetAddresses)
-    .map((address) => toMultiaddr(toMultiaddrText(parseAddress(address))));
-  const peerId = peerIdOf(subnet.publicKey);
-  const record = new PeerRecord({ peerId, multiaddrs, seqNumber: version });
-  const key = privateKeyFromRaw(concatBytes(subnet.seed, subnet.publicKey));
-  return (await RecordEnvelope.seal(record, key)).marshal();
 }

@@ -6,11 +6,11 @@
  */
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
+import type { Timers } from "../../platform/timers.ts";
 import { OverlayError } from "../errors.ts";
 import type { SetHost } from "../subnet/host-set.ts";
-import type { ChannelPool } from "./channel-pool.ts";
-import type { PeerChannel } from "./peer-channel.ts";
-import { tryStaggered } from "./staggered.ts";
+import type { Channel, Channels } from "./channel.ts";
+import { tryEach } from "./try-each.ts";
 
 const DIAL_TIMEOUT_MS = 2_000;
 const STAGGER_MS = 200;
@@ -28,10 +28,11 @@ interface Missed {
   delayMs: number;
 }
 
-export class Siblings {
-  readonly #pool: ChannelPool;
+export class Siblings<C extends Channel = Channel> {
+  readonly #pool: Channels<C>;
   readonly #subnetId: string;
   readonly #log: Logger;
+  readonly #timers: Timers;
   readonly #onLink: (hostId: string) => readonly string[];
   #isRenewing = false;
   readonly #dialling = new Map<string, Promise<void>>();
@@ -40,27 +41,29 @@ export class Siblings {
 
   /** @param onLink host-node addresses of a host as multicast tells them, zones included */
   constructor(
-    pool: ChannelPool,
+    pool: Channels<C>,
     subnetId: string,
     log: Logger,
+    timers: Timers,
     onLink: (hostId: string) => readonly string[] = () => [],
   ) {
     this.#pool = pool;
     this.#subnetId = subnetId;
     this.#log = log;
+    this.#timers = timers;
     this.#onLink = onLink;
   }
 
   /** One open channel per sibling. */
-  channels(): PeerChannel[] {
-    const byHost = new Map<string, PeerChannel>();
+  channels(): C[] {
+    const byHost = new Map<string, C>();
     for (const channel of this.#pool.channels)
       if (channel.isOpen && channel.isMember && channel.subnetId === this.#subnetId)
         byHost.set(channel.hostId, channel);
     return [...byHost.values()];
   }
 
-  channel(hostId: string): PeerChannel | undefined {
+  channel(hostId: string): C | undefined {
     return this.channels().find((channel) => channel.hostId === hostId);
   }
 
@@ -105,7 +108,7 @@ export class Siblings {
   renew(): void {
     this.#isRenewing = true;
     this.#pool.abandon("this host's address changed");
-    setTimeout(() => (this.#isRenewing = false), RENEW_MS).unref();
+    this.#timers.after(RENEW_MS, () => (this.#isRenewing = false));
   }
 
   /** Whether lost connections are this host's own doing, and say nothing of the siblings. */
@@ -155,9 +158,10 @@ export class Siblings {
 
   async #dial(host: SetHost): Promise<void> {
     try {
-      await tryStaggered(
+      await tryEach(
+        this.#timers,
         [...new Set([...host.hostAddresses, ...this.#onLink(host.id)])],
-        (address) => this.#pool.dial(address, AbortSignal.timeout(DIAL_TIMEOUT_MS)),
+        (address) => this.#pool.dial(address, this.#timers.signalAfter(DIAL_TIMEOUT_MS)),
         STAGGER_MS,
       );
     } catch (error) {

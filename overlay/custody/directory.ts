@@ -8,6 +8,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
+import type { Timers } from "../../platform/timers.ts";
 import { OverlayError } from "../errors.ts";
 import type { KeyPair } from "../identity/keys.ts";
 import { DEFAULT_COPY_POLICY } from "../records/copy-policy.ts";
@@ -42,13 +43,11 @@ import type {
 import { fromGetResponse, type Answer } from "./answer.ts";
 import type { Custodian } from "./custodian.ts";
 import { FreshRecords } from "./fresh-records.ts";
-import { CALL, PUT_RESULT } from "./methods.ts";
-import type { Neighbours } from "./neighbours.ts";
+import { CALL, PUT_RESULT } from "../schema/methods.ts";
+import type { Neighbours } from "../peers/neighbours.ts";
 import { isKept, isSettled } from "./put-outcome.ts";
 import { readPages } from "./record-page.ts";
 import type { RecordMover } from "./record-mover.ts";
-import type { WatchFeed } from "./watch-feed.ts";
-import type { Watcher } from "./watcher.ts";
 
 const PUT_TIMEOUT_MS = 4_000;
 const GET_TIMEOUT_MS = 2_000;
@@ -64,13 +63,19 @@ export const PUT_DEFAULTS: PutOptions = {
   copies: DEFAULT_COPY_POLICY,
 };
 
-export interface DirectoryParts {
+/** How changes of a key are heard. @typeParam Feed what outlives one subnet */
+export interface Watching<Feed> {
+  watch(key: Uint8Array, signal: AbortSignal, feed?: Feed): AsyncGenerator<WatchEvent>;
+}
+
+export interface DirectoryParts<Feed = unknown> {
   readonly records: DurableRecords;
   readonly custodian: Custodian;
   readonly neighbours: Neighbours;
   readonly routing: Routing;
-  readonly watcher: Watcher;
+  readonly watcher: Watching<Feed>;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Logger;
   readonly hostKey: KeyPair;
   readonly selfSubnet: string;
@@ -94,12 +99,12 @@ interface Search {
   readonly startedMs: number;
 }
 
-export class OverlayDirectory implements Directory {
-  readonly #parts: DirectoryParts;
+export class OverlayDirectory<Feed = unknown> implements Directory {
+  readonly #parts: DirectoryParts<Feed>;
   /** Puts of one slot go one after the other, or two would take the same version. */
   readonly #publishing = new Map<string, Promise<unknown>>();
 
-  constructor(parts: DirectoryParts) {
+  constructor(parts: DirectoryParts<Feed>) {
     this.#parts = parts;
   }
 
@@ -156,8 +161,8 @@ export class OverlayDirectory implements Directory {
     known: readonly string[],
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    const { routing, replicas, neighbours, selfSubnet } = this.#parts;
-    const limit = AbortSignal.timeout(LOOKUP_TIMEOUT_MS);
+    const { routing, replicas, neighbours, selfSubnet, timers } = this.#parts;
+    const limit = timers.signalAfter(LOOKUP_TIMEOUT_MS);
     const bounded = signal === undefined ? limit : AbortSignal.any([limit, signal]);
     const closest = await routing.closest(search.key, replicas, bounded);
     const others = closest.map(({ subnetId }) => subnetId).filter((id) => !asked.includes(id));
@@ -181,7 +186,7 @@ export class OverlayDirectory implements Directory {
   }
 
   /** @param feed goes on after this host's time in the subnet, with another session's directory */
-  watch(key: Uint8Array, signal: AbortSignal, feed?: WatchFeed): AsyncGenerator<WatchEvent> {
+  watch(key: Uint8Array, signal: AbortSignal, feed?: Feed): AsyncGenerator<WatchEvent> {
     return this.#parts.watcher.watch(key, signal, feed);
   }
 
@@ -221,7 +226,7 @@ export class OverlayDirectory implements Directory {
   async #send(
     record: SignedRecord,
   ): Promise<{ storedOn: string[]; floor: bigint; problems: PutOutcome[] }> {
-    const { records, clock, routing, replicas, selfSubnet, mover } = this.#parts;
+    const { records, clock, timers, routing, replicas, selfSubnet, mover } = this.#parts;
     const nowMs = clock.monotonicMs();
     const remaining = record.lifetimeMs;
     const offer = { record, remainingMs: remaining, from: null, isOwned: true };
@@ -234,7 +239,7 @@ export class OverlayDirectory implements Directory {
       if (!sent.has(subnetId)) sent.set(subnetId, this.#putTo(subnetId, item));
     };
     for (const { subnetId } of routing.closestKnown(record.key, replicas)) send(subnetId);
-    const signal = AbortSignal.timeout(LOOKUP_TIMEOUT_MS);
+    const signal = timers.signalAfter(LOOKUP_TIMEOUT_MS);
     for (const { subnetId } of await routing.closest(record.key, replicas, signal)) send(subnetId);
     let outcomes = await settled(sent);
     // Too few: the own subnet stands in until repair finds the right ones.
@@ -304,7 +309,8 @@ export class OverlayDirectory implements Directory {
         if (waiting === 0) return finish();
         if (!isFirst) return;
         const tookMs = this.#parts.clock.monotonicMs() - startedMs;
-        setTimeout(finish, Math.min(GRACE_MAX_MS, Math.max(GRACE_MIN_MS, tookMs / 2)));
+        const graceMs = Math.min(GRACE_MAX_MS, Math.max(GRACE_MIN_MS, tookMs / 2));
+        this.#parts.timers.after(graceMs, finish);
       });
     return promise;
   }

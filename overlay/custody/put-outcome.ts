@@ -1,7 +1,7 @@
 /** What becomes of a record that is put, as it is answered. */
 import type { AcceptResult } from "../records/record-store.ts";
 import type { PutOutcome } from "../schema/messages.ts";
-import { PUT_RESULT } from "./methods.ts";
+import { PUT_RESULT } from "../schema/methods.ts";
 
 export function outcome(result: number, given: Partial<PutOutcome> = {}): PutOutcome {
   return { result, floor: 0n, message: "", copies: 0, ...given };

@@ -9,6 +9,7 @@
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
+import type { Timer, Timers } from "../../platform/timers.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
 import { FLOORS_ASKED_MAX, toVersionFloor } from "../records/floor-answer.ts";
 import type { HeldRecord } from "../records/record-store.ts";
@@ -26,6 +27,7 @@ export interface FloorSyncParts {
   readonly records: DurableRecords;
   readonly custodian: Custodian;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly log: Logger;
   /** Id of this host. */
   readonly selfHost: string;
@@ -38,7 +40,7 @@ export class FloorSync {
   readonly #gone = new Set<string>();
   /** Hosts to ask. */
   readonly #owed = new Set<string>();
-  #timer: NodeJS.Timeout | undefined;
+  #timer: Timer | undefined;
   #retryMs = RETRY_MS;
   #isAsking = false;
 
@@ -66,13 +68,12 @@ export class FloorSync {
   }
 
   stop(): void {
-    clearTimeout(this.#timer);
+    this.#timer?.cancel();
     this.#owed.clear();
   }
 
   #askSoon(): void {
-    this.#timer = setTimeout(() => void this.#askAll(), this.#retryMs);
-    this.#timer.unref();
+    this.#timer = this.#parts.timers.after(this.#retryMs, () => void this.#askAll());
     this.#retryMs = Math.min(RETRY_MAX_MS, this.#retryMs * 2);
   }
 

@@ -6,39 +6,55 @@
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
-import { fromMultiaddrText } from "../address.ts";
-import { fromBase32 } from "../../platform/base32.ts";
 import { HostSetPullCodec, HostSetsCodec, SignedCodec, type Signed } from "../schema/messages.ts";
-import { checkHostSet, type HostSet } from "../subnet/host-set.ts";
+import { checkHostSet, type HostSet, type SetHost } from "../subnet/host-set.ts";
 import { mayTell, type SubnetBook } from "../subnet/subnet-book.ts";
-import type { ChannelTrust } from "./channel-trust.ts";
-import type { HostSetKeeper } from "./host-set-keeper.ts";
-import { CALL, NOTICE } from "./methods.ts";
+import type { Revoked } from "../identity/revoked.ts";
+import type { HostSetKeeper } from "../subnet/host-set-keeper.ts";
+import { CALL, NOTICE } from "../schema/methods.ts";
 import type { Neighbours } from "./neighbours.ts";
-import { peerIdOf, toMultiaddr, type SubnetNode } from "./nodes.ts";
-import type { PeerChannel } from "./peer-channel.ts";
+import type { Channel } from "./channel.ts";
 import type { Siblings } from "./siblings.ts";
 
-export interface ExchangeParts {
+/** Where the DHT's own protocols leave addresses, and take them from. */
+export interface AddressStore {
+  /** The own subnet's set is this one from now on. @param addresses multiaddr texts */
+  serve(set: HostSet, addresses: readonly string[]): Promise<void>;
+  /** Another subnet's set. */
+  note(set: HostSet): Promise<void>;
+  /** Of a subnet whose set is not known, as lookups brought them: `ADDRESS:PORT`. */
+  addressesOf(subnetId: string): Promise<readonly string[]>;
+}
+
+export interface SetTrust {
+  /** Who has been removed from the overlay. */
+  revoked(): Revoked;
+  /** Whether another key has taken that subnet key's place. */
+  isRetired(subnetId: string): boolean;
+  /** To be told of the hosts of each set that is news. */
+  noteHosts(hosts: readonly SetHost[]): void;
+}
+
+export interface ExchangeParts<C extends Channel = Channel> {
   readonly keeper: HostSetKeeper;
   readonly book: SubnetBook;
-  readonly node: SubnetNode;
-  readonly siblings: Siblings;
-  readonly neighbours: Neighbours;
+  readonly addresses: AddressStore;
+  readonly siblings: Siblings<C>;
+  readonly neighbours: Neighbours<C>;
   readonly subnetId: string;
   readonly overlayId: Uint8Array;
-  readonly trust: Pick<ChannelTrust, "revoked" | "isRetired" | "noteHosts">;
+  readonly trust: SetTrust;
   readonly clock: Clock;
   readonly log: Logger;
   /** This subnet's set is another one. */
   onOwnSet(): void;
 }
 
-export class HostSetExchange {
-  readonly #parts: ExchangeParts;
+export class HostSetExchange<C extends Channel = Channel> {
+  readonly #parts: ExchangeParts<C>;
   #isStopped = false;
 
-  constructor(parts: ExchangeParts) {
+  constructor(parts: ExchangeParts<C>) {
     this.#parts = parts;
   }
 
@@ -53,7 +69,7 @@ export class HostSetExchange {
   }
 
   /** A set of its own subnet or of ours, from anybody; of any other, from a sibling. */
-  hear(signed: Signed, from: PeerChannel): void {
+  hear(signed: Signed, from: C): void {
     const { overlayId, clock, log, subnetId, keeper, book, neighbours, trust } = this.#parts;
     let set: HostSet;
     try {
@@ -75,7 +91,7 @@ export class HostSetExchange {
       if (set.hosts.length === 0) void neighbours.onResigned(set.subnetId, last);
       else {
         if (neighbours.channels(set.subnetId).length > 0) neighbours.judge(set.subnetId);
-        void this.#storePeerRecord(set);
+        void this.#parts.addresses.note(set);
         // A sibling met it: to be met from here too, or a table that is empty may stay so.
         if (from.subnetId === subnetId && neighbours.channels(set.subnetId).length === 0)
           neighbours.remember(set);
@@ -86,7 +102,7 @@ export class HostSetExchange {
   }
 
   /** A neighbour's channel opened: its set, and ours of it if that is newer. */
-  greet(channel: PeerChannel): void {
+  greet(channel: C): void {
     const { hostSet } = channel.peerHello;
     if (hostSet !== null) this.hear(hostSet, channel);
     // After a crash a subnet may start behind what others know of it: it hears of that here.
@@ -117,41 +133,15 @@ export class HostSetExchange {
     }
   }
 
-  /** Addresses of a subnet whose set is not known, as lookups brought them. */
-  async addressesOf(subnetId: string): Promise<readonly string[]> {
-    try {
-      const { node } = this.#parts.node;
-      const peer = await node.peerStore.get(peerIdOf(fromBase32(subnetId)));
-      return peer.addresses
-        .map(({ multiaddr }) => fromMultiaddrText(multiaddr.toString()))
-        .filter((address) => address !== undefined);
-    } catch {
-      return []; // never heard of
-    }
-  }
-
   /** Makes a set of this subnet the one that identify gives out. */
   async #store(set: HostSet): Promise<void> {
-    const { node, keeper, onOwnSet } = this.#parts;
+    const { addresses, keeper, onOwnSet } = this.#parts;
     onOwnSet();
-    if (this.#isStopped) return;
-    const multiaddrs = keeper.announcedAddresses().map(toMultiaddr);
-    const { peerStore, peerId } = node.node;
-    await peerStore
-      .patch(peerId, { peerRecordEnvelope: set.peerRecord, multiaddrs })
-      .catch(() => {}); // the node is stopping
-  }
-
-  async #storePeerRecord(set: HostSet): Promise<void> {
-    const { node, log } = this.#parts;
-    const expectedPeer = peerIdOf(set.subnet);
-    await node.node.peerStore
-      .consumePeerRecord(set.peerRecord, { expectedPeer })
-      .catch((error: unknown) => log.debug("peer record refused", { reason: errorMessage(error) }));
+    if (!this.#isStopped) await addresses.serve(set, keeper.announcedAddresses());
   }
 
   /** To all who may not have it: neighbours if it is ours, siblings unless one brought it. */
-  #spread(set: HostSet, from: PeerChannel | undefined): void {
+  #spread(set: HostSet, from: C | undefined): void {
     const { subnetId, neighbours, siblings } = this.#parts;
     const notice = SignedCodec.encode(set.signed);
     if (set.subnetId === subnetId)

@@ -11,7 +11,7 @@ import {
 } from "../schema/messages.ts";
 import { toGetResponse } from "./answer.ts";
 import type { Custodian } from "./custodian.ts";
-import { CALL } from "./methods.ts";
+import { CALL } from "../schema/methods.ts";
 
 const ITEMS_MAX = 64;
 const KEY_BYTES = 32;
