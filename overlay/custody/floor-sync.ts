@@ -3,8 +3,10 @@
  *
  * Of two hosts that meet again, each asks the other for the newest version of every record that it
  * keeps. What is older here goes, in favour of the newer one where that is still kept; what is older
- * there is sent. Without this a record that was removed while one of its holders was off would be
- * served again by that holder.
+ * there is sent, and so is what should be there and never was. Without this a record that was removed
+ * while one of its holders was off would be served again by that holder, and one that was put while
+ * a link was cut would stay on its side: the hosts of the two sides saw others come and go, so none
+ * of them takes itself for the one to copy it.
  */
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
@@ -13,6 +15,7 @@ import type { Timer, Timers } from "../../platform/timers.ts";
 import type { DurableRecords } from "../records/durable-records.ts";
 import { FLOORS_ASKED_MAX, toVersionFloor } from "../records/floor-answer.ts";
 import type { HeldRecord } from "../records/record-store.ts";
+import { placeInSubnet } from "../records/subnet-placement.ts";
 import type { Floor } from "../schema/messages.ts";
 import type { Custodian } from "./custodian.ts";
 import { toItem } from "./record-item.ts";
@@ -31,6 +34,10 @@ export interface FloorSyncParts {
   readonly log: Logger;
   /** Id of this host. */
   readonly selfHost: string;
+  /** Live hosts of the subnet, this one included. */
+  hosts(): readonly string[];
+  /** That host is to get copies of these. */
+  owe(host: string, slotIds: readonly string[]): void;
 }
 
 export class FloorSync {
@@ -38,6 +45,10 @@ export class FloorSync {
   readonly #startedAtMs: number;
   #present: readonly string[];
   readonly #gone = new Set<string>();
+  /** Of those to ask, who were here before, or whom this host comes back to. */
+  readonly #back = new Set<string>();
+  /** This host came with records, of an earlier run or another subnet. */
+  readonly #hasBrought: boolean;
   /** Hosts to ask. */
   readonly #owed = new Set<string>();
   #timer: Timer | undefined;
@@ -48,6 +59,7 @@ export class FloorSync {
     this.#parts = parts;
     this.#startedAtMs = parts.clock.monotonicMs();
     this.#present = [parts.selfHost];
+    this.#hasBrought = parts.records.store.keyCount > 0;
   }
 
   /** To be told of every change of the live hosts, however short. */
@@ -56,7 +68,11 @@ export class FloorSync {
     for (const host of this.#present) if (!hosts.includes(host)) this.#gone.add(host);
     const came = hosts.filter((host) => !this.#present.includes(host));
     this.#present = hosts;
-    for (const host of came) if (this.#gone.delete(host) || isArriving) this.#owed.add(host);
+    for (const host of came) {
+      const isBack = this.#gone.delete(host);
+      if (isBack || isArriving) this.#owed.add(host);
+      if (isBack || (isArriving && this.#hasBrought)) this.#back.add(host);
+    }
     for (const host of this.#owed)
       if (!hosts.includes(host)) {
         this.#owed.delete(host);
@@ -92,6 +108,7 @@ export class FloorSync {
       for (let at = 0; at < held.length; at += FLOORS_ASKED_MAX)
         await this.#compare(host, held.slice(at, at + FLOORS_ASKED_MAX));
       this.#owed.delete(host);
+      this.#back.delete(host);
     } catch (error) {
       log.debug("versions not compared", { host, reason: errorMessage(error) });
     }
@@ -101,12 +118,26 @@ export class FloorSync {
     const { custodian } = this.#parts;
     const slotIds = held.map(({ slotId }) => slotId);
     const floors = await custodian.floors.ask(host, slotIds);
+    const missing = held.filter(
+      (one, i) => floors[i]?.version === 0n && this.#belongsTo(host, one),
+    );
+    // Who is new is given what it should have by one host of those that saw it come.
+    if (missing.length > 0 && this.#back.has(host))
+      this.#parts.owe(
+        host,
+        missing.map(({ slotId }) => slotId),
+      );
     for (const [i, one] of held.entries()) {
       const floor = floors[i];
       if (floor === undefined || floor.version === 0n) continue;
       if (floor.version > one.record.version) await this.#update(host, one, floor);
       else if (floor.version < one.record.version) await this.#tell(host, one);
     }
+  }
+
+  /** Whether that host is one of those of the subnet that should keep it. */
+  #belongsTo(host: string, { record }: HeldRecord): boolean {
+    return placeInSubnet(record, this.#parts.hosts())?.includes(host) ?? false;
   }
 
   /** The newer one if that host keeps it; else only the word that there was one. */

@@ -93,7 +93,11 @@ export class RecordMover {
   constructor(parts: MoverParts) {
     this.#parts = parts;
     this.#placedHosts = parts.hosts();
-    this.#floors = new FloorSync(parts);
+    const owe = (host: string, slots: readonly string[]): void => {
+      for (const slotId of slots) this.#inside.debts.add(host, slotId);
+      this.#queue(() => this.#pay());
+    };
+    this.#floors = new FloorSync({ ...parts, owe });
     const { custodian, hosts } = parts;
     this.#inside = {
       debts: new CopyDebts(),

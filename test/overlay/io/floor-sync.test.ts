@@ -1,11 +1,17 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
+import { placeCopies } from "../../../overlay/records/placement.ts";
 import { encodeRecord, slotIdOf, type SignedRecord } from "../../../overlay/records/record.ts";
 import type { CopyPolicy } from "../../../overlay/types.ts";
+import { pairOf } from "../identity/members.ts";
 import { HOUR_MS, makeRecord } from "../records/fixture.ts";
 import { CLOCK, dial, stopAll, until } from "./loopback.ts";
 import { startHost, type SiteHost } from "./site.ts";
 
 afterEach(stopAll);
+
+/** By then a mover has answered to a change of the hosts. */
+const SETTLED_MS = 600;
 
 async function put(host: SiteHost, record: SignedRecord): Promise<void> {
   const item = { record: encodeRecord(record), remainingMs: HOUR_MS };
@@ -71,5 +77,38 @@ describe("a holder whose sibling knows a newer version that nobody keeps", () =>
     expect(await off.custodian.putInside([item], stayed.id)).toMatchObject([
       { result: 3, floor: 5n },
     ]);
+  });
+});
+
+describe("a holder that comes from the other side of a cut", () => {
+  it("gives all hosts what it took in there, though each thinks that another does", async () => {
+    const record = makeRecord({ policy: { type: "all" } });
+    const names = ["anna", "bert", "carl"];
+    const order = placeCopies(
+      record.key,
+      names.map((name) => pairOf(name).id),
+      3,
+    );
+    const nameOf = (id: string) => names.find((name) => pairOf(name).id === id)!;
+    const [first, holder, last] = [
+      await startHost(nameOf(order[0]!), "quay"),
+      await startHost(nameOf(order[1]!), "quay"),
+      await startHost(nameOf(order[2]!), "quay"),
+    ];
+    for (const [a, b] of [
+      [first, last],
+      [first, holder],
+      [last, holder],
+    ] as const)
+      await meet(a, b);
+    for (const channel of holder.siblings.channels()) channel.abort("the link is cut");
+    await until("apart", () => [first, last].every(({ siblings }) => !siblings.has(holder.id)));
+    for (const { mover } of [first, last, holder]) mover.onChange();
+    await sleep(SETTLED_MS);
+    await put(holder, record);
+    await meet(holder, first);
+    await until("copied to the first", () => versionAt(first, record) === 1n);
+    await meet(holder, last);
+    await until("copied to the last", () => versionAt(last, record) === 1n);
   });
 });
