@@ -286,6 +286,11 @@ export class PeerChannel {
   }
 
   #becomeOpen(): void {
+    // What was open when this host changed its subnet was cut; what opens now by a hello of before
+    // would be a sibling's channel at one end and a stranger's at the other.
+    const subnet = this.#context.subnetKey()?.publicKey ?? new Uint8Array();
+    if (!isEqualBytes(subnet, this.#ownHello.subnet))
+      return this.cut("ERR_OVERLAY_UNREACHABLE", "it changed its subnet");
     this.#isOpen = true;
     clearTimeout(this.#timer);
     this.#timer = setInterval(() => this.#heartbeat(), this.#context.heartbeatMs);

@@ -23,6 +23,26 @@ describe("a channel between two members", () => {
     await bert.pool.admitted(bert.opened[0]!.connection);
   });
 
+  it("does not open by a hello of a subnet that its host has left since", async () => {
+    let subnet = pairOf("quay");
+    const anna = await startPeer("anna", {
+      introduce: () => {
+        const hello = helloOf("anna", { subnet: subnet.publicKey });
+        queueMicrotask(() => (subnet = pairOf("pier")));
+        return hello;
+      },
+      subnetKey: () => subnet,
+    });
+    const bert = await startPeer("bert");
+    await dial(bert, anna).catch(() => {}); // open for a moment, or not at all
+    await until("cut", () => bert.pool.channels.size === 0);
+    expect(anna.opened).toEqual([]);
+    subnet = pairOf("pier");
+    await dial(bert, anna);
+    await until("open by the next hello", () => anna.opened.length === 1);
+    expect(bert.opened.at(-1)?.subnetId).toBe(pairOf("pier").id);
+  });
+
   it("carries calls both ways, many at once, each with its own answer", async () => {
     const onCall: Parameters<typeof startPeer>[1] = {
       onCall: async (_peer, method, body) => {
