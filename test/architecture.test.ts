@@ -155,18 +155,33 @@ describe("layers", () => {
     expect(found).toEqual([]);
   });
 
-  it("meet at each other's index.ts, platform's files aside", () => {
+  it("meet at each other's index.ts, sim at their cores.ts; platform's files aside", () => {
     const found = violations((source) =>
       source.imports.flatMap(({ specifier }) => {
         const target = targetOf(source, specifier);
         if (target === undefined || folderOf(target) === source.folder) return [];
         const folder = folderOf(target);
-        return folder === "platform" || target === join(folder, "index.ts")
-          ? []
-          : [`imports ${target}, not ${folder}/index.ts`];
+        const door = source.folder === "sim" ? join(folder, "cores.ts") : join(folder, "index.ts");
+        return folder === "platform" || target === door ? [] : [`imports ${target}, not ${door}`];
       }),
     );
     expect(found).toEqual([]);
+  });
+
+  it("have cores that come from no io/, but for the text of the schema", () => {
+    const byPath = new Map(sources.map((source) => [source.path, source]));
+    const reached = new Set<string>();
+    const visit = (path: string): void => {
+      const source = byPath.get(path);
+      if (source === undefined || reached.has(path)) return;
+      reached.add(path);
+      for (const { specifier, isType } of source.imports)
+        if (!isType) visit(targetOf(source, specifier) ?? "");
+    };
+    for (const { path } of sources) if (/^[^/]+\/cores\.ts$/.test(path)) visit(path);
+    expect(reached.size).toBeGreaterThan(20);
+    const adapters = [...reached].filter((path) => path.split("/").includes("io"));
+    expect(adapters).toEqual(["overlay/schema/io/schema-file.ts"]);
   });
 
   it("have an index.ts of at most 40 lines", () => {

@@ -4,7 +4,7 @@ import { errorMessage } from "../../platform/errors.ts";
 import { OverlayError } from "../errors.ts";
 import { AdmitRequestCodec, AdmitResponseCodec, type AdmitResponse } from "../schema/messages.ts";
 import type { FormationParts } from "./formation.ts";
-import { toJoinFailure } from "./join-failure.ts";
+import { toJoinFailure } from "../subnet/join-failure.ts";
 import { CALL } from "../schema/methods.ts";
 import type { PeerChannel } from "./peer-channel.ts";
 import { tryStaggered } from "./staggered.ts";

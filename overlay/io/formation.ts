@@ -31,7 +31,7 @@ import { AdmissionAsking } from "./admission-asking.ts";
 import type { ChannelPool } from "./channel-pool.ts";
 import { Homecoming } from "./homecoming.ts";
 import type { MemberState } from "./member-state.ts";
-import { toJoinFailure } from "./join-failure.ts";
+import { toJoinFailure } from "../subnet/join-failure.ts";
 import { CALL } from "../schema/methods.ts";
 import type { OverlayOptions, OverlayParts } from "./options.ts";
 import type { PeerChannel } from "./peer-channel.ts";

@@ -1,6 +1,6 @@
 /** What an error means to a host that wants to join: try again, elsewhere, or not at all. */
 import { OverlayError } from "../errors.ts";
-import type { JoinFailure } from "../subnet/formation-machine.ts";
+import type { JoinFailure } from "./formation-machine.ts";
 
 export function toJoinFailure(error: unknown): JoinFailure {
   if (!(error instanceof OverlayError)) return "unreachable";
