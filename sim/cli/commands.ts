@@ -44,6 +44,7 @@ export const SIM_COMMANDS: SimCommands = {
       "What becomes of records while nodes, or hosts, come and go",
       engine,
     ),
+  overlay: async () => (await import("./overlay-command.ts")).overlayCommand,
   sweep: async () => (await import("./sweep-command.ts")).sweepCommand,
   point: async () => (await import("./point-command.ts")).createPointCommand(engine),
   collect: async () => (await import("./collect-command.ts")).collectCommand,

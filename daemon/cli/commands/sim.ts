@@ -17,6 +17,7 @@ export const SIM_WORDS: Readonly<Record<string, string>> = {
   mdht: "How an overlay fares whose nodes are subnets, while their hosts come and go",
   load: "How evenly subnets of unequal size bear messages and records",
   records: "What becomes of records while nodes, or hosts, come and go",
+  overlay: "Run the daemon's own overlay code under faults, and check what it promises",
   sweep: "Run a scenario with several values and seeds, and go on where it was interrupted",
   point: "Run single points of a sweep, as its engines do",
   collect: "Merge the finished points of a sweep into tables and plots",
