@@ -17,12 +17,12 @@ const PACKAGES = [
   "socat",
   // An mDNS browser that shares no code with Avahi.
   "python3-zeroconf",
-  // Engines of sweeps; without a configuration of its own Slurm's services do not start.
+  // An engine of sweeps.
   "parallel",
-  "munge",
-  "slurmctld",
-  "slurmd",
 ];
+
+/** What only `npm run test:long` needs; without a configuration Slurm's services do not start. */
+const LONG_PACKAGES = ["munge", "slurmctld", "slurmd"];
 
 function isInstalled(name) {
   const { stdout } = spawnSync("dpkg-query", ["-W", "-f", "${Status}", name], { encoding: "utf8" });
@@ -32,12 +32,15 @@ function isInstalled(name) {
 /**
  * Installs what is missing, when root on Debian; elsewhere the tests that need it skip.
  *
+ * @param {boolean} isLong also what the long tests need
  * @returns {string} what to tell people; empty when there is nothing to tell
  */
-export function installSystemPackages() {
+export function installSystemPackages(isLong) {
   if (process.platform !== "linux" || !existsSync("/etc/debian_version"))
     return "not Debian: tests in network namespaces run only with the tools that are there";
-  const missing = PACKAGES.filter((name) => !isInstalled(name));
+  const missing = [...PACKAGES, ...(isLong ? LONG_PACKAGES : [])].filter(
+    (name) => !isInstalled(name),
+  );
   if (missing.length === 0) return "";
   if (process.getuid?.() !== 0) return `not root: ${missing.join(" ")} not installed`;
   process.stderr.write(`installing ${missing.join(" ")} ...\n`);

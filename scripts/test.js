@@ -85,7 +85,7 @@ function main(args) {
     process.stdout.write("0 passed, 1 failed\n");
     return 1;
   }
-  const note = args.includes("--checks") ? "" : installSystemPackages();
+  const note = args.includes("--checks") ? "" : installSystemPackages(args.includes("--long"));
   const results = stagesFor(args).map((name) => {
     process.stdout.write(`\n== ${name}\n`);
     const startedAtMs = performance.now();

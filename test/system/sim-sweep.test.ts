@@ -1,65 +1,24 @@
 /** Sweeps as people run them: interrupted, killed, out of disk, and on other engines. */
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { missingPrograms } from "../../daemon/lab/run.ts";
-import { SSH_MISSING, withSsh } from "./fixtures/ssh-bed.ts";
-import { SLURM_MISSING, withSlurm } from "./fixtures/slurm-bed.ts";
-
-const LAUNCHER = resolve("bin/causeway");
-const directory = mkdtempSync(join(tmpdir(), "causeway-sweeps-"));
-afterAll(() => rmSync(directory, { recursive: true }));
-
-const FILE = join(directory, "sweep.yaml");
-writeFileSync(FILE, "nodes: 150\nrate: 50\nsweep: {kademlia.k: [8, 16]}\n");
-const POINTS = 12;
-const SEEDS = ["--seed", `1..${POINTS / 2}`, "--jobs", "2"];
-
-function causeway(...args: readonly string[]) {
-  return spawnSync(LAUNCHER, ["sim", ...args], { encoding: "utf8" });
-}
-
-function sweep(out: string, ...more: readonly string[]) {
-  const run = causeway("sweep", FILE, ...SEEDS, "--out", out, "--json", ...more);
-  const counts = run.stdout === "" ? {} : (JSON.parse(run.stdout) as Record<string, number>);
-  return { ...run, counts };
-}
-
-function finished(out: string): readonly string[] {
-  return pointFiles(out).filter((name) => name.endsWith(".json"));
-}
-
-function pointFiles(out: string): readonly string[] {
-  try {
-    return readdirSync(join(out, "points"));
-  } catch {
-    return [];
-  }
-}
-
-/** All that sweeps found, without what differs from run to run. */
-function found(out: string): string {
-  expect(causeway("collect", out).status).toBe(0);
-  return (
-    readFileSync(join(out, "samples.csv"), "utf8") + readFileSync(join(out, "runs.csv"), "utf8")
-  );
-}
-
-let whole: string | undefined;
-
-/** Of a sweep that nothing happened to. */
-function undisturbed(): string {
-  const out = join(directory, "undisturbed");
-  if (whole === undefined) {
-    expect(sweep(out).counts).toMatchObject({ points: POINTS, finished: POINTS, left: 0 });
-    whole = found(out);
-  }
-  return whole;
-}
+import {
+  causeway,
+  directory,
+  FILE,
+  finished,
+  found,
+  LAUNCHER,
+  POINTS,
+  pointFiles,
+  SEEDS,
+  sweep,
+  undisturbed,
+} from "./fixtures/sweeps.ts";
 
 describe("a sweep", () => {
   it.each(["SIGINT", "SIGKILL"] as const)(
@@ -152,44 +111,6 @@ describe.skipIf(PARALLEL_MISSING !== "")("through GNU parallel", () => {
     expect(none.status).toBe(1);
     expect(none.stderr).toContain("kademlia.k=8 seed=1: gave no result");
     expect(sweep(out).counts).toMatchObject({ before: 0, finished: POINTS });
-  });
-});
-
-describe.skipIf(SSH_MISSING !== undefined)("through GNU parallel and ssh", () => {
-  it("finds the same on another host, which shares no files", () => {
-    const bed = mkdtempSync(join(directory, "ssh-"));
-    const out = join(directory, "ssh-out");
-    writeFileSync(join(bed, "hosts"), "2/away\n");
-    const engine = `--engine parallel --hosts ${bed}/hosts --command ${LAUNCHER}`;
-    const command = `${LAUNCHER} sim sweep ${FILE} ${SEEDS.join(" ")} --out ${out} ${engine} --json`;
-    const run = withSsh(bed, command);
-    expect({ status: run.status, stderr: run.stderr }).toEqual({ status: 0, stderr: "" });
-    expect(JSON.parse(run.stdout)).toMatchObject({ finished: POINTS, left: 0 });
-    expect(readFileSync(join(bed, "sshd.log"), "utf8")).toContain("Accepted publickey");
-    expect(found(out)).toBe(undisturbed());
-  });
-});
-
-describe.skipIf(SLURM_MISSING !== undefined)("as an array of Slurm jobs", () => {
-  it("finds the same, and only what is left is submitted again", () => {
-    const cluster = mkdtempSync(join(directory, "slurm-"));
-    const out = join(directory, "slurm-out");
-    const command = `${LAUNCHER} sim sweep ${FILE} --jobs 2 --out ${out} --engine slurm --json`;
-    const run = withSlurm(
-      cluster,
-      [
-        `${command} --seed 1..2`,
-        `${command} --seed 1..${POINTS / 2}`,
-        "squeue --noheader | wc -l",
-      ].join("\n"),
-    );
-    const [first = "", second = "", left] = run.stdout.trim().split("\n");
-    expect({ status: run.status, left }, run.stderr).toEqual({ status: 0, left: "0" });
-    expect(JSON.parse(first)).toMatchObject({ points: 4, before: 0, finished: 4, left: 0 });
-    expect(JSON.parse(second)).toMatchObject({ points: POINTS, before: 4, finished: 8, left: 0 });
-    expect(run.stderr).toMatch(/^Slurm job 1: 4 of its tasks/m);
-    expect(run.stderr).toMatch(/: 8 of its tasks/);
-    expect(found(out)).toBe(undisturbed());
   });
 });
 
