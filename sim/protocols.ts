@@ -1,16 +1,16 @@
 /** The protocols that can be simulated, by their names in scenarios. */
+import { CHORD } from "./chord/chord.ts";
 import type { ProtocolFactory } from "./engine/simulation.ts";
 import { KADEMLIA } from "./kademlia/kademlia.ts";
 import type { ProtocolName, Scenario } from "./scenario/scenario.ts";
 
-export const PROTOCOLS: Readonly<Partial<Record<ProtocolName, ProtocolFactory>>> = {
+export const PROTOCOLS: Readonly<Record<ProtocolName, ProtocolFactory>> = {
+  chord: CHORD,
   kademlia: KADEMLIA,
 };
 
 export function protocolOf({ protocol }: Scenario): ProtocolFactory {
-  const factory = PROTOCOLS[protocol];
-  if (factory === undefined) throw new Error(`${protocol} is not there yet`);
-  return factory;
+  return PROTOCOLS[protocol];
 }
 
 /** Names of its message types by their numbers. */

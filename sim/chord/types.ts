@@ -1,0 +1,66 @@
+/** Numbers of Chord's messages and timers, and what the messages hold beside lists of nodes. */
+import { CONTACT_BYTES, ID_BYTES, PROTOCOL_TYPE } from "../engine/protocol.ts";
+
+/**
+ * `find-node` asks for the next hop to a key (and says whom it found dead); `stabilize` for the
+ * predecessor; `notify` says "I may be yours" and its answer carries the successors; `fix-finger` is
+ * for whom a finger's lookup found. `join` goes to the contact and from there to the owner, who answers
+ * with `welcome`; `new-successor` is the hint of an aggressive join. The last three are what recursive
+ * routing forwards.
+ */
+export const TYPE = {
+  findNode: PROTOCOL_TYPE,
+  stabilize: PROTOCOL_TYPE + 1,
+  notify: PROTOCOL_TYPE + 2,
+  fixFinger: PROTOCOL_TYPE + 3,
+  join: PROTOCOL_TYPE + 4,
+  welcome: PROTOCOL_TYPE + 5,
+  newSuccessor: PROTOCOL_TYPE + 6,
+  finger: PROTOCOL_TYPE + 7,
+  routeQuery: PROTOCOL_TYPE + 8,
+  routeJoin: PROTOCOL_TYPE + 9,
+  routeFinger: PROTOCOL_TYPE + 10,
+} as const;
+
+export const TICK = {
+  join: PROTOCOL_TYPE,
+  stabilize: PROTOCOL_TYPE + 1,
+  fixFingers: PROTOCOL_TYPE + 2,
+} as const;
+
+/** What a lookup is for. Recursive routing forwards it as `TYPE.routeQuery` plus this. */
+export const PURPOSE = { query: 0, join: 1, finger: 2 } as const;
+
+export const TYPE_NAMES: ReadonlyMap<number, string> = new Map([
+  [TYPE.findNode, "find-node"],
+  [TYPE.stabilize, "stabilize"],
+  [TYPE.notify, "notify"],
+  [TYPE.fixFinger, "fix-finger"],
+  [TYPE.join, "join"],
+  [TYPE.welcome, "welcome"],
+  [TYPE.newSuccessor, "new-successor"],
+  [TYPE.finger, "finger"],
+  [TYPE.routeQuery, "route-query"],
+  [TYPE.routeJoin, "route-join"],
+  [TYPE.routeFinger, "route-finger"],
+]);
+
+const ANSWERED = 32;
+/** A query's payload, as in OverSim's test application. */
+const PAYLOAD_BYTES = 100;
+
+/** What is forwarded has a list of two: its two contacts' worth is the sender's contact and the hop count. */
+export const TYPE_BYTES: ReadonlyMap<number, number> = new Map([
+  [TYPE.findNode, ID_BYTES],
+  [TYPE.findNode + ANSWERED, CONTACT_BYTES],
+  [TYPE.stabilize + ANSWERED, CONTACT_BYTES],
+  [TYPE.fixFinger, 1],
+  [TYPE.fixFinger + ANSWERED, CONTACT_BYTES],
+  [TYPE.join, CONTACT_BYTES],
+  [TYPE.welcome, CONTACT_BYTES],
+  [TYPE.newSuccessor, CONTACT_BYTES],
+  [TYPE.finger, 1 + CONTACT_BYTES],
+  [TYPE.routeQuery, ID_BYTES + PAYLOAD_BYTES],
+  [TYPE.routeJoin, ID_BYTES],
+  [TYPE.routeFinger, ID_BYTES],
+]);
