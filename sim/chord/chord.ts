@@ -93,7 +93,7 @@ export class Chord implements Protocol {
       this.#onHint(node, a); // may overtake the welcome
     else if (!isReady)
       return; // who asks waits for its time-out, as in OverSim
-    else if (type === TYPE.stabilize) this.#upkeep.onStabilize(node, from);
+    else if (type === TYPE.stabilize) this.#upkeep.onStabilize(node, from, a);
     else if (type === TYPE.notify) this.#upkeep.onNotify(node, from);
     else if (type === TYPE.fixFinger) this.#outbox.answer(node, a, 0, 0, NONE);
     else if (type === TYPE.join) this.#joining.onJoin(node, a, b);
@@ -250,7 +250,7 @@ export class Chord implements Protocol {
     this.#routing.forget(node, gone);
     if (!wasSuccessor) return true;
     if (neighbours.countOf(node) > 0) {
-      this.#upkeep.onSuccessorLost(node);
+      this.#upkeep.onSuccessorLost(node, gone);
       return true;
     }
     this.#routing.clear(node);

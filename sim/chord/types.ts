@@ -3,7 +3,7 @@ import { CONTACT_BYTES, ID_BYTES, PROTOCOL_TYPE } from "../engine/protocol.ts";
 
 /**
  * `find-node` asks for the next hop to a key (and says whom it found dead); `stabilize` for the
- * predecessor; `notify` says "I may be yours" and its answer carries the successors; `fix-finger` is
+ * predecessor (and says which successor died); `notify` says "I may be yours" and its answer carries the successors; `fix-finger` is
  * for whom a finger's lookup found. `join` goes to the contact and from there to the owner, who answers
  * with `welcome`; `new-successor` is the hint of an aggressive join. The last three are what recursive
  * routing forwards.

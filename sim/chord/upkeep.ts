@@ -31,6 +31,8 @@ export class Upkeep {
   readonly #fixes: Uint16Array;
   /** When each row last heard of its predecessor. */
   readonly #heardNs: Float64Array;
+  /** The successor that each row lost and whose own successor has not been told yet, or NONE. */
+  readonly #lost: Int32Array;
 
   constructor(parts: UpkeepParts) {
     this.#parts = parts;
@@ -38,6 +40,7 @@ export class Upkeep {
     this.#stabilizes = new Uint16Array(parts.rows);
     this.#fixes = new Uint16Array(parts.rows);
     this.#heardNs = new Float64Array(parts.rows);
+    this.#lost = new Int32Array(parts.rows).fill(NONE);
   }
 
   /** At once, and from then on every so often. */
@@ -57,6 +60,7 @@ export class Upkeep {
     const row = node >> this.#parts.shift;
     this.#stabilizes[row]!++;
     this.#fixes[row]!++;
+    this.#lost[row] = NONE;
   }
 
   /** @param serial of the timer */
@@ -67,19 +71,27 @@ export class Upkeep {
   }
 
   /** The successor is another one, since the last was found dead. */
-  onSuccessorLost(node: number): void {
+  onSuccessorLost(node: number, lost: number): void {
+    this.#lost[node >> this.#parts.shift] = lost;
     this.#stabilize(node);
   }
 
-  onStabilize(node: number, from: number): void {
+  /**
+   * @param lost whom the sender found dead, or NONE; were it named as predecessor, the sender would
+   *             take it for its successor again and again
+   */
+  onStabilize(node: number, from: number, lost: number): void {
     const { outbox, routing } = this.#parts;
     this.#hear(node, from);
+    if (lost !== NONE && routing.neighbours.predecessorOf(node) === lost)
+      routing.neighbours.setPredecessor(node, NONE);
     outbox.answer(node, routing.neighbours.predecessorOf(node), 0, 0, NONE);
   }
 
   /** @param predecessor of the successor, or NONE */
   onStabilizeAnswer(node: number, predecessor: number): void {
     const { neighbours } = this.#parts.routing;
+    this.#lost[node >> this.#parts.shift] = NONE;
     if (predecessor !== NONE && neighbours.isBeforeSuccessor(node, predecessor))
       neighbours.add(node, predecessor);
     this.#notify(node);
@@ -135,7 +147,8 @@ export class Upkeep {
     if (outbox.nowNs - this.#heardNs[node >> shift]! > this.#silenceNs)
       neighbours.setPredecessor(node, NONE);
     const successor = neighbours.successorOf(node);
-    if (successor !== NONE) outbox.request(node, successor, TYPE.stabilize, 0, 0, 0, NONE, NONE);
+    const lost = this.#lost[node >> shift]!;
+    if (successor !== NONE) outbox.request(node, successor, TYPE.stabilize, lost, 0, 0, NONE, NONE);
     this.#stabilizeLater(node);
   }
 
