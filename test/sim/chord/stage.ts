@@ -33,7 +33,7 @@ export class Stage implements Outbox {
   constructor(ids: NodeIds, changes: Partial<ChordScenario> = {}) {
     const scenario = scenarioOf({ chord: { ...scenarioOf().chord, ...changes } });
     const rows = ids.high.length;
-    this.chord = new Chord({ scenario, ids, outbox: this, rows, shift: 0 });
+    this.chord = new Chord({ scenario, ids, outbox: this, rows, shift: 0, adversary: undefined });
   }
 
   send(
