@@ -15,14 +15,15 @@ import { FINGERS } from "./fingers.ts";
 import { ForwardedLookups } from "./forwarded-lookups.ts";
 import { IterativeLookups } from "./iterative-lookups.ts";
 import { Joining } from "./joining.ts";
+import { firstOf, listOf } from "./naming.ts";
 import { Routing } from "./routing.ts";
 import { PURPOSE, TICK, TYPE, TYPE_BYTES, TYPE_NAMES } from "./types.ts";
 import { Upkeep } from "./upkeep.ts";
 
 export const CHORD: ProtocolFactory = {
   typeNames: TYPE_NAMES,
-  // What recursive routing forwards has two entries.
-  listMax: ({ chord }) => Math.max(2, chord.successors),
+  // Of a WELCOME: a predecessor and the successors. What recursive routing forwards has two entries.
+  listMax: ({ chord }) => Math.max(2, chord.successors + 1),
   create: (parts) => new Chord(parts),
 };
 
@@ -64,6 +65,10 @@ export class Chord implements Protocol {
     });
   }
 
+  get changes(): number {
+    return this.#routing.changes;
+  }
+
   start(node: number, contact: number): void {
     this.#routing.clear(node);
     this.#joining.start(node, contact);
@@ -85,19 +90,22 @@ export class Chord implements Protocol {
     list: number,
   ): void {
     const isReady = this.#joining.isReady(node);
+    const { lists } = this.#outbox;
     if (type === TYPE.findNode) {
       const hop = isReady ? this.#nextHop(node, a, b, c) : NONE;
-      this.#outbox.answer(node, hop, 0, 0, NONE);
+      if (hop === node) this.#outbox.answer(node, 1, 0, 0, NONE);
+      else this.#outbox.answer(node, 0, 0, 0, listOf(lists, hop));
     } else if (type === TYPE.welcome) this.#joining.onWelcome(node, from, a, list);
-    else if (type === TYPE.newSuccessor)
-      this.#onHint(node, a); // may overtake the welcome
-    else if (!isReady)
-      return; // who asks waits for its time-out, as in OverSim
+    // It may overtake the welcome.
+    else if (type === TYPE.newSuccessor) this.#onHint(node, firstOf(lists, list));
+    // Who asks waits for its time-out, as in OverSim.
+    else if (!isReady) return;
     else if (type === TYPE.stabilize) this.#upkeep.onStabilize(node, from, a);
     else if (type === TYPE.notify) this.#upkeep.onNotify(node, from);
     else if (type === TYPE.fixFinger) this.#outbox.answer(node, a, 0, 0, NONE);
-    else if (type === TYPE.join) this.#joining.onJoin(node, a, b);
+    else if (type === TYPE.join) this.#joining.onJoin(node, firstOf(lists, list), a);
     else if (type === TYPE.finger) this.#routing.fingers.set(node, a, from);
+    else if (type === TYPE.owner) this.#outbox.found(node, a, b, c, from, 0, this.#outbox.nowNs);
     else this.#forwarded.onMessage(node, type, a, b, c, list);
   }
 
@@ -114,11 +122,12 @@ export class Chord implements Protocol {
     const isReady = this.#joining.isReady(node);
     const asked = type & ~ANSWER;
     if (asked === TYPE.findNode) {
-      if (isReady) this.#iterative.onAnswer(node, from, a, context);
+      const hop = a === 1 ? from : firstOf(this.#outbox.lists, list);
+      if (isReady) this.#iterative.onAnswer(node, from, hop, context);
       else this.#iterative.fail(context);
     } else if (asked >= TYPE.routeQuery) this.#forwarded.drop(context);
     else if (!isReady) return;
-    else if (asked === TYPE.stabilize) this.#upkeep.onStabilizeAnswer(node, a);
+    else if (asked === TYPE.stabilize) this.#upkeep.onStabilizeAnswer(node, list);
     else if (asked === TYPE.notify) this.#upkeep.onNotifyAnswer(node, from, list);
     else if (asked === TYPE.fixFinger) this.#routing.fingers.set(node, a, from);
   }
@@ -145,6 +154,8 @@ export class Chord implements Protocol {
     const { nowNs } = this.#outbox;
     if (!this.#joining.isReady(node))
       this.#outbox.found(node, tag, keyHigh, keyLow, NONE, 0, nowNs);
+    else if (this.#isRecursive && tag !== 0)
+      this.#forwarded.forward(node, PURPOSE.owner, keyHigh, keyLow, node, tag, 0);
     else if (this.#isRecursive) {
       const startUs = Math.floor(nowNs / 1000) | 0;
       this.#forwarded.forward(node, PURPOSE.query, keyHigh, keyLow, tag, startUs, 0);
@@ -163,6 +174,19 @@ export class Chord implements Protocol {
   isAccurate(node: number, directory: NeighbourOracle): boolean {
     const successor = this.#routing.neighbours.successorOf(node);
     return (successor === NONE ? node : successor) === directory.successorOf(node);
+  }
+
+  /** The node and its successors: whoever owns the key when those before it have gone. */
+  neighbours(
+    node: number,
+    _keyHigh: number,
+    _keyLow: number,
+    count: number,
+    into: Int32Array,
+  ): number {
+    const closest = [node, ...this.successors(node)].slice(0, count);
+    into.set(closest);
+    return closest.length;
   }
 
   contacts(node: number): readonly number[] {
@@ -205,7 +229,10 @@ export class Chord implements Protocol {
     else if (owner === NONE) return;
     else if (purpose === PURPOSE.join) {
       if (owner === node) this.#joining.accept(node, subject);
-      else outbox.send(node, owner, TYPE.join, subject, detail + hops + 1, 0, NONE);
+      else {
+        const joiner = listOf(outbox.lists, subject);
+        outbox.send(node, owner, TYPE.join, detail + hops + 1, 0, 0, joiner);
+      }
     } else if (owner === node) this.#routing.fingers.set(node, subject, NONE);
     else outbox.request(node, owner, TYPE.fixFinger, subject, 0, 0, NONE, NONE);
   }
@@ -226,8 +253,12 @@ export class Chord implements Protocol {
       const { nowNs } = outbox;
       const tookUs = ((Math.floor(nowNs / 1000) | 0) - detail) | 0;
       outbox.found(node, subject, keyHigh, keyLow, owner, hops, nowNs - tookUs * 1000);
-    } else if (owner === NONE) return;
+    } else if (purpose === PURPOSE.owner && subject === node)
+      outbox.found(node, detail, keyHigh, keyLow, owner, hops, outbox.nowNs);
+    else if (owner === NONE) return;
     else if (purpose === PURPOSE.join) this.#joining.accept(node, subject);
+    else if (purpose === PURPOSE.owner)
+      outbox.send(node, subject, TYPE.owner, detail, keyHigh, keyLow, NONE);
     else if (subject === node) this.#routing.fingers.set(node, detail, NONE);
     else outbox.send(node, subject, TYPE.finger, detail, 0, 0, NONE);
   }

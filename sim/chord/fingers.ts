@@ -12,6 +12,8 @@ import { BIAS, FARTHEST, lowerDistance, upperDistance } from "./ring.ts";
 export const FINGERS = 32;
 
 export class Fingers {
+  /** Nodes taken in or out so far, by any node. */
+  changes = 0;
   readonly #ids: NodeIds;
   readonly #shift: number;
   readonly #nodes: Int32Array;
@@ -30,15 +32,17 @@ export class Fingers {
     return this.#nodes[(node >> this.#shift) * FINGERS + finger]!;
   }
 
-  /** @param to NONE to clear it */
-  set(node: number, finger: number, to: number): void {
+  /** @param found NONE to clear it, as does the node itself */
+  set(node: number, finger: number, found: number): void {
+    const to = found === node ? NONE : found;
     const at = (node >> this.#shift) * FINGERS + finger;
+    const old = this.#nodes[at];
+    if (old === to) return;
+    if (old !== NONE) this.changes++;
     this.#nodes[at] = to;
-    if (to === NONE || to === node) {
-      this.#nodes[at] = NONE;
-      this.#uppers[at] = FARTHEST;
-      return;
-    }
+    this.#uppers[at] = FARTHEST;
+    if (to === NONE) return;
+    this.changes++;
     const { high, low } = this.#ids;
     this.#uppers[at] = upperDistance(high[node]!, low[node]!, high[to]!, low[to]!);
   }
@@ -53,6 +57,7 @@ export class Fingers {
     const first = (node >> this.#shift) * FINGERS;
     for (let at = first; at < first + FINGERS; at++) {
       if (this.#nodes[at] !== gone) continue;
+      this.changes++;
       this.#nodes[at] = NONE;
       this.#uppers[at] = FARTHEST;
     }

@@ -2,7 +2,8 @@
  * Recursive routing: each node sends what is for a key on to the next, until it is at the owner.
  *
  * Whoever gets a message says so at once; if it does not, it is forgotten and the message takes another
- * way. When only that word was lost a message may arrive twice.
+ * way. When only that word was lost a message may arrive twice. For nodes of one host only: lists hold
+ * other numbers than nodes here, and another host would not get them.
  */
 import { NONE } from "../engine/event-slab.ts";
 import type { Outbox } from "../engine/protocol.ts";

@@ -10,6 +10,7 @@ import { NONE } from "../engine/event-slab.ts";
 import type { Outbox } from "../engine/protocol.ts";
 import type { ChordScenario } from "../scenario/scenario.ts";
 import { HOPS_MAX } from "./lookup-table.ts";
+import { listOf } from "./naming.ts";
 import type { Routing } from "./routing.ts";
 import { TICK, TYPE } from "./types.ts";
 import type { Upkeep } from "./upkeep.ts";
@@ -93,28 +94,32 @@ export class Joining {
     const { neighbours } = routing;
     const old = neighbours.predecessorOf(node);
     const isAlone = old === NONE && neighbours.countOf(node) === 0;
-    const list = upkeep.listSuccessors(node);
-    outbox.send(node, joiner, TYPE.welcome, isAlone ? node : old, 0, 0, list);
+    const before = isAlone ? node : old;
+    const list = upkeep.listSuccessors(node, before);
+    outbox.send(node, joiner, TYPE.welcome, before === NONE ? 0 : 1, 0, 0, list);
     if (scenario.isAggressive) {
       if (old !== NONE && old !== joiner)
-        outbox.send(node, old, TYPE.newSuccessor, joiner, 0, 0, NONE);
+        outbox.send(node, old, TYPE.newSuccessor, 0, 0, 0, listOf(outbox.lists, joiner));
       upkeep.setPredecessor(node, joiner);
     }
     if (neighbours.countOf(node) === 0) neighbours.add(node, joiner);
   }
 
-  /** @param predecessor of the owner until now, or NONE. @param list a row of lists: its successors */
-  onWelcome(node: number, owner: number, predecessor: number, list: number): void {
+  /**
+   * @param before how many of the list stand before the owner's successors: its predecessor until now
+   * @param list   a row of lists
+   */
+  onWelcome(node: number, owner: number, before: number, list: number): void {
     const { outbox, routing, scenario, upkeep, shift } = this.#parts;
     const row = node >> shift;
     if (this.#states[row] !== JOINS) return;
     const { words, width } = outbox.lists;
     const first = list * width + 1;
     const end = first + words[list * width]!;
-    for (let at = first; at < end; at++) routing.neighbours.add(node, words[at]!);
+    for (let at = first + before; at < end; at++) routing.neighbours.add(node, words[at]!);
     routing.neighbours.add(node, owner);
-    if (scenario.isAggressive && predecessor !== NONE && predecessor !== node)
-      upkeep.setPredecessor(node, predecessor);
+    if (scenario.isAggressive && before > 0 && words[first] !== node)
+      upkeep.setPredecessor(node, words[first]!);
     this.#states[row] = READY;
     outbox.joined(node);
     upkeep.begin(node);
@@ -125,7 +130,7 @@ export class Joining {
     const row = node >> shift;
     this.#tries[row]!++;
     const serial = ++this.#serials[row]! & 0xffff;
-    outbox.send(node, this.#contacts[row]!, TYPE.join, node, 0, 0, NONE);
+    outbox.send(node, this.#contacts[row]!, TYPE.join, 0, 0, 0, listOf(outbox.lists, node));
     outbox.after(node, scenario.joinDelayMs * NS_PER_MS, TICK.join, serial);
   }
 }

@@ -10,6 +10,8 @@ import type { NodeIds } from "../engine/protocol.ts";
 import { lowerDistance, upperDistance } from "./ring.ts";
 
 export class Neighbours {
+  /** Nodes taken in or out so far, by any node. */
+  changes = 0;
   /** By row; NONE when it is not known. */
   readonly predecessors: Int32Array;
   readonly #ids: NodeIds;
@@ -21,6 +23,8 @@ export class Neighbours {
   /** `width` of them for each row, the nearest first, and the upper halves of their distances. */
   readonly #successors: Int32Array;
   readonly #uppers: Int32Array;
+  /** The list that `replace` replaces. */
+  readonly #old: Int32Array;
 
   constructor(ids: NodeIds, rows: number, shift: number, successorsMax: number) {
     this.#ids = ids;
@@ -31,6 +35,7 @@ export class Neighbours {
     this.#counts = new Uint8Array(rows);
     this.#successors = new Int32Array(rows * successorsMax);
     this.#uppers = new Int32Array(rows * successorsMax);
+    this.#old = new Int32Array(successorsMax);
   }
 
   /** NONE when there is none. */
@@ -46,6 +51,10 @@ export class Neighbours {
   /** @param predecessor NONE when it is not known any more */
   setPredecessor(node: number, predecessor: number): void {
     const row = node >> this.#shift;
+    const old = this.predecessors[row];
+    if (old === predecessor) return;
+    if (old !== NONE) this.changes++;
+    if (predecessor !== NONE) this.changes++;
     this.predecessors[row] = predecessor;
     if (predecessor !== NONE) this.#predecessorUppers[row] = this.#upperTo(node, predecessor);
   }
@@ -68,13 +77,15 @@ export class Neighbours {
     }
     this.#successors[at] = successor;
     this.#uppers[at] = upper;
+    this.changes++;
     if (count < this.#width) this.#counts[row] = count + 1;
+    else this.changes++; // the farthest went
   }
 
   /** Takes a node out of the list, and forgets it as predecessor. */
   forget(node: number, gone: number): void {
     const row = node >> this.#shift;
-    if (this.predecessors[row] === gone) this.predecessors[row] = NONE;
+    if (this.predecessors[row] === gone) this.setPredecessor(node, NONE);
     const first = row * this.#width;
     const end = first + this.#counts[row]!;
     let to = first;
@@ -83,7 +94,40 @@ export class Neighbours {
       this.#successors[to] = this.#successors[at]!;
       this.#uppers[to++] = this.#uppers[at]!;
     }
+    this.changes += end - to;
     this.#counts[row] = to - first;
+  }
+
+  /**
+   * Makes the successor and its own successors the list.
+   *
+   * @param words holds the latter from `first` to before `end`. None that would be the successor
+   *              instead is taken: only STABILIZE and a hint may say that
+   */
+  replace(node: number, successor: number, words: Int32Array, first: number, end: number): void {
+    const row = node >> this.#shift;
+    const before = this.#counts[row]!;
+    const old = this.#old;
+    for (let place = 0; place < before; place++) old[place] = this.at(node, place);
+    const { changes } = this;
+    this.#counts[row] = 0;
+    this.add(node, successor);
+    for (let at = first; at < end; at++)
+      if (!this.isBeforeSuccessor(node, words[at]!)) this.add(node, words[at]!);
+    this.changes = changes + this.#differences(row, before);
+  }
+
+  /** How many of a list are not of the old one, and the other way round. */
+  #differences(row: number, before: number): number {
+    const first = row * this.#width;
+    const count = this.#counts[row]!;
+    let common = 0;
+    for (let place = 0; place < count; place++) {
+      const node = this.#successors[first + place]!;
+      if (place < before && this.#old[place] === node) common++;
+      else for (let at = 0; at < before; at++) if (this.#old[at] === node) common++;
+    }
+    return before + count - 2 * common;
   }
 
   /** As a node that knows nobody. */
@@ -91,10 +135,6 @@ export class Neighbours {
     const row = node >> this.#shift;
     this.predecessors[row] = NONE;
     this.#counts[row] = 0;
-  }
-
-  clearSuccessors(node: number): void {
-    this.#counts[node >> this.#shift] = 0;
   }
 
   countOf(node: number): number {

@@ -16,6 +16,10 @@ export class Routing {
     this.fingers = new Fingers(ids, rows, shift);
   }
 
+  get changes(): number {
+    return this.neighbours.changes + this.fingers.changes;
+  }
+
   /**
    * The next node on the way to a key's owner; the node itself when it believes to be that.
    *

@@ -9,6 +9,7 @@ import { NONE } from "../engine/event-slab.ts";
 import type { NodeIds, Outbox } from "../engine/protocol.ts";
 import type { ChordScenario } from "../scenario/scenario.ts";
 import { fingerKey, FINGERS, isBeyond } from "./fingers.ts";
+import { firstOf, listOf } from "./naming.ts";
 import type { Routing } from "./routing.ts";
 import { TICK, TYPE } from "./types.ts";
 
@@ -85,12 +86,15 @@ export class Upkeep {
     this.#hear(node, from);
     if (lost !== NONE && routing.neighbours.predecessorOf(node) === lost)
       routing.neighbours.setPredecessor(node, NONE);
-    outbox.answer(node, routing.neighbours.predecessorOf(node), 0, 0, NONE);
+    const predecessor = routing.neighbours.predecessorOf(node);
+    outbox.answer(node, 0, 0, 0, listOf(outbox.lists, predecessor));
   }
 
-  /** @param predecessor of the successor, or NONE */
-  onStabilizeAnswer(node: number, predecessor: number): void {
-    const { neighbours } = this.#parts.routing;
+  /** @param list a row of lists: the successor's predecessor */
+  onStabilizeAnswer(node: number, list: number): void {
+    const { outbox, routing } = this.#parts;
+    const { neighbours } = routing;
+    const predecessor = firstOf(outbox.lists, list);
     this.#lost[node >> this.#parts.shift] = NONE;
     if (predecessor !== NONE && neighbours.isBeforeSuccessor(node, predecessor))
       neighbours.add(node, predecessor);
@@ -105,7 +109,7 @@ export class Upkeep {
       this.setPredecessor(node, from);
       if (neighbours.countOf(node) === 0) neighbours.add(node, from);
     }
-    this.#parts.outbox.answer(node, 0, 0, 0, this.listSuccessors(node));
+    this.#parts.outbox.answer(node, 0, 0, 0, this.listSuccessors(node, NONE));
   }
 
   /** The successor's successors replace the node's own. @param list a row of lists */
@@ -114,13 +118,8 @@ export class Upkeep {
     const { neighbours } = routing;
     if (list === NONE || neighbours.successorOf(node) !== from) return;
     const { words, width } = outbox.lists;
-    neighbours.clearSuccessors(node);
-    neighbours.add(node, from);
     const first = list * width + 1;
-    const end = first + words[list * width]!;
-    for (let at = first; at < end; at++)
-      // None that would be the successor instead: only STABILIZE and a hint may say that.
-      if (!neighbours.isBeforeSuccessor(node, words[at]!)) neighbours.add(node, words[at]!);
+    neighbours.replace(node, from, words, first, first + words[list * width]!);
   }
 
   setPredecessor(node: number, predecessor: number): void {
@@ -129,16 +128,19 @@ export class Upkeep {
     this.#heardNs[node >> shift] = outbox.nowNs;
   }
 
-  /** A new row of lists. */
-  listSuccessors(node: number): number {
+  /** A new row of lists. @param before who stands before the successors, or NONE */
+  listSuccessors(node: number, before: number): number {
     const { outbox, routing } = this.#parts;
-    const list = outbox.lists.take();
-    const { words, width } = outbox.lists;
+    const { lists } = outbox;
+    const list = listOf(lists, before);
+    const row = list === NONE ? lists.take() : list;
+    const { words, width } = lists;
+    const first = row * width + 1 + words[row * width]!;
     const count = routing.neighbours.countOf(node);
-    words[list * width] = count;
     for (let place = 0; place < count; place++)
-      words[list * width + 1 + place] = routing.neighbours.at(node, place);
-    return list;
+      words[first + place] = routing.neighbours.at(node, place);
+    words[row * width]! += count;
+    return row;
   }
 
   #stabilize(node: number): void {

@@ -121,6 +121,11 @@ function refuseImpossible(scenario: Scenario): void {
   const { perSubnet } = scenario.hosts;
   if (perSubnet > 1 && scenario.threads > 1)
     refuse("threads", `subnets of ${perSubnet} hosts run on one thread; allowed: 1`);
+  if (perSubnet > 1 && scenario.protocol === "chord" && scenario.chord.routing === "recursive")
+    refuse(
+      "chord.routing",
+      `recursive is for one host a node, not ${perSubnet}; allowed: iterative`,
+    );
   if (scenario.records.count > 0 && scenario.threads > 1)
     refuse("threads", "records are kept on one thread; allowed: 1");
   refuseAdversary(scenario);

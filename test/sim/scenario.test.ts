@@ -145,6 +145,10 @@ it.each([
   ["server: {downToS: 5}", "server.downFromS: is null"],
   ["server: {downFromS: 5, downToS: 5}", "server.downToS: 5 is not after downFromS 5"],
   ["chord: {stabilizeMs: [5, 1]}", "allowed: a number from 1 to"],
+  [
+    "{protocol: chord, chord: {routing: recursive}, hosts: {perSubnet: 4}}",
+    "chord.routing: recursive is for one host a node, not 4; allowed: iterative",
+  ],
 ])("refuses %j with what is wrong and what is allowed", (text, message) => {
   expect(() => fromText(text)).toThrow(ConfigError);
   expect(() => fromText(text)).toThrow(message);

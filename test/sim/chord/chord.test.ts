@@ -8,7 +8,7 @@ import { runSimulation } from "../../../sim/io/run-simulation.ts";
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
-const { chord, churn, delay, workload } = scenarioOf();
+const { chord, churn, delay, hosts, records, workload } = scenarioOf();
 
 function simulate(changes: Partial<Scenario> = {}): Simulation {
   const simulation = new Simulation({
@@ -124,6 +124,36 @@ describe("Chord in the simulator", () => {
     const rounds = traffic.find(({ type }) => type === "stabilize")!.messages / 50 / 24.5;
     expect(rounds).toBeGreaterThan(0.3);
     expect(rounds).toBeLessThan(0.45);
+  });
+
+  it.each(["iterative", "recursive"] as const)(
+    "finds records where they were put, %s",
+    (routing) => {
+      const kept = { ...records, count: 50, putAtS: 20, putSpreadS: 3, getIntervalS: 1 };
+      const quiet = { ...workload, queryIntervalS: 0 };
+      const settings = { nodes: 40, durationS: 45, workload: quiet, chord: { ...chord, routing } };
+      const { put, gets, failedGets } = run({
+        kind: "records",
+        ...settings,
+        records: kept,
+      }).records!;
+      expect(put).toBe(50);
+      expect(gets).toBeGreaterThan(200);
+      expect(failedGets).toBe(0);
+    },
+  );
+
+  it("changes less where nodes are subnets and their hosts come and go (mDHT §3.4.1.1)", () => {
+    const busy = { ...churn, model: "exponential" as const, sessionS: 100, absenceS: 30 };
+    const settings = { durationS: 80, churn: { ...busy, startS: 20 } };
+    const perNode = (nodes: number, perSubnet: number): number => {
+      const { samples } = run({ ...settings, nodes, hosts: { ...hosts, perSubnet } });
+      const late = samples.slice(5);
+      const delivered = late.reduce((sum, { correctDelivery }) => sum + correctDelivery!, 0);
+      expect(delivered / late.length).toBeGreaterThan(perSubnet > 1 ? 0.9 : 0.6);
+      return late.reduce((sum, { tableChanges }) => sum + tableChanges, 0) / nodes;
+    };
+    expect(perNode(40, 4)).toBeLessThan(perNode(160, 1) / 3);
   });
 
   it("is the same event by event on two threads", async () => {

@@ -132,7 +132,7 @@ describe("checkers of Chord", () => {
       "a joiner whose owner does not tell the old predecessor",
       {
         file: "joining.ts",
-        from: "outbox.send(node, old, TYPE.newSuccessor, joiner, 0, 0, NONE);",
+        from: "outbox.send(node, old, TYPE.newSuccessor, 0, 0, 0, listOf(outbox.lists, joiner));",
         to: ";",
       },
     ],

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { listOf } from "../../../sim/chord/naming.ts";
 import { TICK, TYPE } from "../../../sim/chord/types.ts";
 import { NONE } from "../../../sim/engine/event-slab.ts";
 import { idsOf, Stage } from "./stage.ts";
@@ -11,7 +12,7 @@ const ALL = [0, 1, 2, 3, 4, 5];
 function welcome(stage: Stage, joiner: number, owner: number): void {
   stage.chord.start(joiner, owner === 0 ? 5 : 0);
   const list = stage.lists.take();
-  stage.chord.onMessage(joiner, owner, TYPE.welcome, NONE, 0, 0, list);
+  stage.chord.onMessage(joiner, owner, TYPE.welcome, 0, 0, 0, list);
   stage.lists.release(list);
 }
 
@@ -103,7 +104,7 @@ describe("joining", () => {
     const stage = quietStage(true);
     stage.dead.add(0);
     stage.chord.start(2, 0);
-    stage.chord.onMessage(2, 0, TYPE.newSuccessor, 3, 0, 0, NONE);
+    stage.chord.onMessage(2, 0, TYPE.newSuccessor, 0, 0, 0, listOf(stage.lists, 3));
     stage.settle();
     expect(stage.successors([2])).toEqual([3]);
   });

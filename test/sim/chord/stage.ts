@@ -19,7 +19,7 @@ export interface Found {
 
 export class Stage implements Outbox {
   nowNs = 0;
-  readonly lists = new Lists(8);
+  readonly lists = new Lists(9, false);
   readonly chord: Chord;
   readonly joins: number[] = [];
   readonly failedJoins: number[] = [];
