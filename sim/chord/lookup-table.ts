@@ -21,15 +21,19 @@ export const LOOKUP = {
   answered: 7,
   asked: 8,
 } as const;
-const ASKED = 9;
-/** Nodes that one lookup asks at most: some answer not. */
-const ASKED_MAX = HOPS_MAX + 5;
+/** When it began, as a float of two words. */
+const START = 10;
+const ASKED = 12;
+/** Nodes that one lookup asks at most: some do not answer. */
+const ASKED_MAX = HOPS_MAX + 2;
+/** 64 words: what nearly every lookup needs of them is one line of the cache. */
 const WIDTH = ASKED + ASKED_MAX;
 
 export class LookupTable {
   /** WIDTH words a row. Another array after `take`. */
   words = new Int32Array(WIDTH * 256);
-  #starts = new Float64Array(256);
+  /** The same memory. */
+  #floats = new Float64Array(this.words.buffer);
   #free = NONE;
   #made = 0;
 
@@ -46,7 +50,7 @@ export class LookupTable {
     let lookup = this.#free;
     if (lookup !== NONE) this.#free = this.words[lookup * WIDTH]!;
     else {
-      if (this.#made === this.#starts.length) this.#grow();
+      if (this.#made * WIDTH === this.words.length) this.#grow();
       lookup = this.#made++;
     }
     const { words } = this;
@@ -60,7 +64,7 @@ export class LookupTable {
     words[at + LOOKUP.hops] = hops;
     words[at + LOOKUP.answered] = NONE;
     words[at + LOOKUP.asked] = 0;
-    this.#starts[lookup] = nowNs;
+    this.#floats[(at + START) >> 1] = nowNs;
     return lookup;
   }
 
@@ -78,28 +82,27 @@ export class LookupTable {
   }
 
   startOf(lookup: number): number {
-    return this.#starts[lookup]!;
+    return this.#floats[(lookup * WIDTH + START) >> 1]!;
   }
 
   /** Notes that a node is asked. @returns false when it was before, or too many were */
   ask(lookup: number, node: number): boolean {
     const { words } = this;
-    const first = lookup * WIDTH + ASKED;
-    const count = words[first - 1]!;
+    const at = lookup * WIDTH;
+    const first = at + ASKED;
+    const count = words[at + LOOKUP.asked]!;
     if (count === ASKED_MAX) return false;
-    for (let at = first; at < first + count; at++) if (words[at] === node) return false;
+    for (let place = first; place < first + count; place++) if (words[place] === node) return false;
     words[first + count] = node;
-    words[first - 1] = count + 1;
+    words[at + LOOKUP.asked] = count + 1;
     return true;
   }
 
   #grow(): void {
-    const rows = this.#starts.length + (this.#starts.length >> 1);
-    const words = new Int32Array(rows * WIDTH);
+    const rows = this.words.length / WIDTH;
+    const words = new Int32Array((rows + (rows >> 1)) * WIDTH);
     words.set(this.words);
     this.words = words;
-    const starts = new Float64Array(rows);
-    starts.set(this.#starts);
-    this.#starts = starts;
+    this.#floats = new Float64Array(words.buffer);
   }
 }
