@@ -32,7 +32,7 @@ export const CHORD = {
     TIME_MAX_MS,
   ),
   "chord.joinRetries": integer(
-    { doc: "Failed JOINs after which another contact is fetched.", initial: 2 },
+    { doc: "Failed JOINs after which another contact is fetched.", initial: 1 },
     0,
     1000,
   ),

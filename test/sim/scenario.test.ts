@@ -34,7 +34,7 @@ describe("a scenario that says nothing", () => {
         stabilizeMs: [5000, 5000],
         fixFingersMs: [10_000, 10_000],
         joinDelayMs: 5000,
-        joinRetries: 2,
+        joinRetries: 1,
       },
       kademlia: {
         k: 16,

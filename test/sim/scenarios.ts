@@ -27,7 +27,7 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
     },
     chord: {
       ...{ isAggressive: true, routing: "iterative", successors: 8, joinDelayMs: 5000 },
-      ...{ joinRetries: 2, stabilizeMs: [5000, 5000], fixFingersMs: [10_000, 10_000] },
+      ...{ joinRetries: 1, stabilizeMs: [5000, 5000], fixFingersMs: [10_000, 10_000] },
     },
     kademlia: {
       ...{ k: 16, alpha: 1, b: 1, siblings: 8, siblingFactor: 5, replacements: 0 },
