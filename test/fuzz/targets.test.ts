@@ -21,6 +21,10 @@ const NO_DECODERS: Readonly<Record<string, string>> = {
   "daemon/bench/chaos/watch-rules.ts checkWatchEnds": "a rule of that",
   "overlay/io/free-ports.ts checkPort": "binds a port",
   "overlay/schema/codec.ts createCodec": "makes the codecs of messages, each of which is fuzzed",
+  "sim/overlay/checkers/copy-rules.ts checkDurable": "judges a run of the simulator",
+  "sim/overlay/checkers/copy-rules.ts checkCopies": "a rule of that",
+  "sim/overlay/checkers/membership-rules.ts checkMembership": "a rule of that",
+  "sim/overlay/checkers/membership-rules.ts checkSurvivors": "a rule of that",
   "overlay/records/record-schema.ts messageCodec": "makes codecs; those of records are fuzzed",
 };
 
