@@ -177,14 +177,19 @@ export class Chord implements Protocol {
   }
 
   /** The node and its successors: whoever owns the key when those before it have gone. */
+  /** Who is not the owner knows of one node only that is nearer to it: its predecessor. */
   neighbours(
     node: number,
-    _keyHigh: number,
-    _keyLow: number,
+    keyHigh: number,
+    keyLow: number,
     count: number,
     into: Int32Array,
   ): number {
-    const closest = [node, ...this.successors(node)].slice(0, count);
+    const predecessor = this.#routing.neighbours.predecessorOf(node);
+    const isOwner = this.isResponsible(node, keyHigh, keyLow);
+    const nearer = predecessor === NONE ? [] : [predecessor];
+    const all = isOwner ? [node, ...this.successors(node)] : [...nearer, node];
+    const closest = all.slice(0, count);
     into.set(closest);
     return closest.length;
   }

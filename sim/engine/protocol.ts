@@ -120,7 +120,8 @@ export interface Protocol {
   /** Whether what the node knows of its neighbours is right, by who has joined. */
   isAccurate(node: number, directory: NeighbourOracle): boolean;
   /**
-   * Those that a node believes to be closest to a key that it owns, itself among them, the owner first.
+   * Those that should keep what is stored under a key that a node owns, or that it keeps for the owner,
+   * as far as the node can tell; the nearest to the key first.
    *
    * @returns how many of `count` were written to `into`
    */

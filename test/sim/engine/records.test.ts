@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { Simulation, type Outcome } from "../../../sim/engine/simulation.ts";
+import { CHORD } from "../../../sim/chord/chord.ts";
+import { Simulation, type Outcome, type ProtocolFactory } from "../../../sim/engine/simulation.ts";
 import { RecordStore } from "../../../sim/engine/record-store.ts";
 import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
@@ -8,7 +9,7 @@ import { scenarioOf } from "../scenarios.ts";
 const { churn, hosts, kademlia, records } = scenarioOf();
 const BUSY = { ...churn, model: "exponential" as const, sessionS: 300, absenceS: 60, startS: 30 };
 
-function run(changes: Partial<Scenario>): Outcome {
+function run(changes: Partial<Scenario>, protocol: ProtocolFactory = KADEMLIA): Outcome {
   const scenario = scenarioOf({
     ...{ kind: "records", durationS: 120, nodes: 100, rate: 50 },
     kademlia: { ...kademlia, isExhaustive: true, alpha: 3 },
@@ -16,15 +17,18 @@ function run(changes: Partial<Scenario>): Outcome {
     records: { ...records, count: 200, putAtS: 20, getIntervalS: 2 },
     ...changes,
   });
-  const parts = { scenario, protocol: KADEMLIA, matrix: [], churnTrace: [], trace: undefined };
+  const parts = { scenario, protocol, matrix: [], churnTrace: [], trace: undefined };
   const simulation = new Simulation(parts);
   for (const _ of simulation.run());
   return simulation.outcome();
 }
 
 describe("records", () => {
-  it("are all put and found while nobody goes, each at three nodes", () => {
-    const { put, gets, failedGets, unavailable, kept } = run({}).records!;
+  it.each([
+    ["Kademlia", KADEMLIA],
+    ["Chord", CHORD],
+  ])("are all put and found while nobody goes, each at three nodes of %s", (_name, protocol) => {
+    const { put, gets, failedGets, unavailable, kept } = run({}, protocol).records!;
     expect(put).toBe(200);
     expect(gets).toBeGreaterThan(3000);
     expect(failedGets).toBe(0);
