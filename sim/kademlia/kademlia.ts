@@ -7,7 +7,6 @@
  */
 import type { Scenario } from "../scenario/scenario.ts";
 import { NS_PER_MS, NS_PER_S } from "../engine/delay.ts";
-import type { Adversary } from "../engine/adversary.ts";
 import { NONE } from "../engine/event-slab.ts";
 import {
   ANSWER,
@@ -20,6 +19,7 @@ import {
   type Protocol,
 } from "../engine/protocol.ts";
 import type { ProtocolFactory, ProtocolParts } from "../engine/simulation.ts";
+import { Answers, CLAIM } from "./answers.ts";
 import { Closest } from "./closest.ts";
 import { CLAIMED, LookupTable } from "./lookup-table.ts";
 import { ASKED_STATE, PathGroups } from "./path-groups.ts";
@@ -28,9 +28,11 @@ import { RoutingTable } from "./routing-table.ts";
 const PING = PROTOCOL_TYPE;
 const FIND_NODE = PROTOCOL_TYPE + 1;
 const REFRESH = PROTOCOL_TYPE + 2;
+const PING_SIBLINGS = PROTOCOL_TYPE + 3;
 
-/** What an answer says of the key: nothing, that it is the sender's own, or another's. */
-const CLAIM = { none: 0, own: 1, other: 2 } as const;
+/** What a ping is for: to join, or to know who lives. */
+const TO_JOIN = 0;
+const TO_LIVE = 1;
 
 /** What a lookup is for. */
 const QUERY = 0;
@@ -71,10 +73,11 @@ export class Kademlia implements Protocol {
   readonly #groups: PathGroups;
   readonly #closest: Closest;
   readonly #isReady: Uint8Array;
-  readonly #adversary: Adversary | undefined;
+  /** How often a node lost everybody that it knew. */
+  readonly #lives: Uint16Array;
+  readonly #answers: Answers;
 
   constructor({ scenario, ids, outbox, rows, shift, adversary }: ProtocolParts) {
-    this.#adversary = adversary;
     this.#scenario = scenario.kademlia;
     this.#ids = ids;
     this.#out = outbox;
@@ -84,7 +87,11 @@ export class Kademlia implements Protocol {
     this.#lookups = new LookupTable(ids, longest);
     this.#groups = new PathGroups(ids, scenario.kademlia.disjointPaths);
     this.#closest = new Closest(ids, longest);
+    this.#answers = new Answers({
+      ...{ table: this.#table, closest: this.#closest, outbox, adversary, longest },
+    });
     this.#isReady = new Uint8Array(rows);
+    this.#lives = new Uint16Array(rows);
   }
 
   get changes(): number {
@@ -93,7 +100,7 @@ export class Kademlia implements Protocol {
 
   start(node: number, contact: number): void {
     if (contact === NONE) this.#become(node);
-    else this.#out.request(node, contact, PING, 0, 0, 0, NONE, NONE);
+    else this.#out.request(node, contact, PING, 0, 0, 0, NONE, TO_JOIN);
   }
 
   stop(node: number): void {
@@ -104,8 +111,7 @@ export class Kademlia implements Protocol {
   onMessage(node: number, from: number, type: number, a: number, b: number, c: number): void {
     this.#table.add(node, from, true);
     if (type === PING) this.#out.answer(node, 0, 0, 0, NONE);
-    else if (this.#adversary?.lies(node, a, this.#out.nowNs) === true) this.#lie(node, a, b, c);
-    else this.#onFindNode(node, a, b, c);
+    else this.#answers.give(node, a, b, c, this.#isReady[node >> this.#shift] === 1);
   }
 
   onAnswer(
@@ -119,15 +125,18 @@ export class Kademlia implements Protocol {
     context: number,
   ): void {
     this.#table.add(node, from, true);
-    if (type === (PING | ANSWER)) return this.#onPong(node);
+    if (type === (PING | ANSWER)) {
+      if (context === TO_JOIN) this.#onPong(node);
+      return;
+    }
     const owner = a === CLAIM.none ? NONE : a === CLAIM.own ? from : b;
     this.#onNodes(node, from, owner, list, context);
   }
 
   onTimeout(node: number, to: number, type: number, context: number, isOfNow: boolean): void {
-    if (isOfNow) this.#table.remove(node, to);
+    if (isOfNow) this.#forget(node, to);
     if (type === PING) {
-      if (isOfNow) this.#out.joinFailed(node);
+      if (isOfNow && context === TO_JOIN) this.#out.joinFailed(node);
       return;
     }
     const lookups = this.#lookups;
@@ -145,10 +154,11 @@ export class Kademlia implements Protocol {
     lookups.release(context);
   }
 
-  onTimer(node: number, type: number): void {
-    if (type !== REFRESH) return;
-    this.#refresh(node);
-    this.#out.after(node, this.#scenario.refreshMs * NS_PER_MS, REFRESH, 0);
+  onTimer(node: number, type: number, life: number): void {
+    if (life !== this.#lives[node >> this.#shift]) return; // of before it joined anew
+    if (type === REFRESH) this.#refresh(node);
+    else this.#pingSiblings(node);
+    this.#setTimer(node, type);
   }
 
   lookup(node: number, keyHigh: number, keyLow: number, tag: number): void {
@@ -159,7 +169,7 @@ export class Kademlia implements Protocol {
 
   isResponsible(node: number, keyHigh: number, keyLow: number): boolean {
     const isReady = this.#isReady[node >> this.#shift] === 1;
-    if (this.#adversary?.lies(node, keyHigh, this.#out.nowNs) === true) return isReady;
+    if (this.#answers.isLie(node, keyHigh)) return isReady;
     return isReady && this.#table.isSibling(node, keyHigh, keyLow, this.#scenario.siblings);
   }
 
@@ -197,42 +207,35 @@ export class Kademlia implements Protocol {
     this.#isReady[node >> this.#shift] = 1;
     this.#out.joined(node);
     this.#refresh(node);
-    this.#out.after(node, this.#scenario.refreshMs * NS_PER_MS, REFRESH, 0);
+    this.#setTimer(node, REFRESH);
+    if (this.#scenario.siblingPingMs > 0) this.#setTimer(node, PING_SIBLINGS);
+  }
+
+  #setTimer(node: number, type: number): void {
+    const { refreshMs, siblingPingMs } = this.#scenario;
+    const delayMs = type === REFRESH ? refreshMs : siblingPingMs;
+    this.#out.after(node, delayMs * NS_PER_MS, type, this.#lives[node >> this.#shift]!);
+  }
+
+  /** Those that share its keys: who is gone and never asked would keep it from taking its place. */
+  #pingSiblings(node: number): void {
+    const count = Math.min(this.#scenario.siblings, this.#table.siblingCount(node));
+    for (let i = 0; i < count; i++)
+      this.#out.request(node, this.#table.siblingAt(node, i), PING, 0, 0, 0, NONE, TO_LIVE);
+  }
+
+  /** Takes who did not answer out of the table; who has nobody left joins anew. */
+  #forget(node: number, gone: number): void {
+    this.#table.remove(node, gone);
+    const row = node >> this.#shift;
+    if (this.#isReady[row] === 0 || this.#table.siblingCount(node) > 0) return;
+    this.#isReady[row] = 0;
+    this.#lives[row]!++;
+    this.#out.joinFailed(node);
   }
 
   #onPong(node: number): void {
     this.#begin(node, this.#ids.high[node]!, this.#ids.low[node]!, JOIN, 0);
-  }
-
-  #onFindNode(node: number, keyHigh: number, keyLow: number, wanted: number): void {
-    const isReady = this.#isReady[node >> this.#shift] === 1;
-    const isSibling = isReady && wanted > 0 && this.#table.isSibling(node, keyHigh, keyLow, wanted);
-    const closest = this.#closest;
-    // Who is responsible names those that are it too, and nobody else.
-    closest.begin(keyHigh, keyLow, isSibling ? wanted : this.#lookups.longest);
-    this.#table.collect(node, keyHigh, closest);
-    if (isSibling) closest.offer(node);
-    this.#answerClosest(node, isSibling ? CLAIM.own : CLAIM.none, 0);
-  }
-
-  /** An adversary's node names its like only, and the nearest of them as the owner. */
-  #lie(node: number, keyHigh: number, keyLow: number, wanted: number): void {
-    const closest = this.#closest;
-    const { longest } = this.#lookups;
-    closest.begin(keyHigh, keyLow, longest);
-    this.#adversary!.offerNearest(keyHigh, longest, this.#out.nowNs, closest);
-    if (closest.count === 0) closest.offer(node);
-    this.#answerClosest(node, wanted > 0 ? CLAIM.other : CLAIM.none, closest.nodes[0]!);
-  }
-
-  #answerClosest(node: number, claim: number, owner: number): void {
-    const closest = this.#closest;
-    const { lists } = this.#out;
-    const list = lists.take();
-    const at = list * lists.width;
-    lists.words[at] = closest.count;
-    for (let i = 0; i < closest.count; i++) lists.words[at + 1 + i] = closest.nodes[i]!;
-    this.#out.answer(node, claim, owner, 0, list);
   }
 
   #begin(node: number, keyHigh: number, keyLow: number, purpose: number, tag: number): void {

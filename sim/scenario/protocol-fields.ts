@@ -92,4 +92,9 @@ export const KADEMLIA = {
     1,
     TIME_MAX_MS,
   ),
+  "kademlia.siblingPingMs": number(
+    { doc: "A node pings its nearest `siblings` so often; 0: never.", initial: 0 },
+    0,
+    TIME_MAX_MS,
+  ),
 } as const;

@@ -203,4 +203,6 @@ export interface KademliaScenario {
   /** Contacts that one answer names. */
   readonly redundantNodes: number;
   readonly refreshMs: number;
+  /** A node pings its nearest `siblings` so often; 0: never, as in OverSim unless told otherwise. */
+  readonly siblingPingMs: number;
 }

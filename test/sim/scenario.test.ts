@@ -48,6 +48,7 @@ describe("a scenario that says nothing", () => {
         pathVerdict: "frequent",
         redundantNodes: 16,
         refreshMs: 1_000_000,
+        siblingPingMs: 0,
       },
     });
   });

@@ -37,6 +37,7 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
         pathVerdict: "frequent",
         redundantNodes: 16,
         refreshMs: 1_000_000,
+        siblingPingMs: 0,
       },
     },
     ...changes,
