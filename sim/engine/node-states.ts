@@ -15,6 +15,8 @@ export class NodeStates {
   readonly queries: Int32Array;
   /** Questions to bootstrap servers, and answers that were taken. */
   readonly asked: Int32Array;
+  /** Answers to earlier questions than this are for who it was before, or come too late. */
+  readonly waitsFrom: Int32Array;
   /** Messages of the protocol that a node handled. */
   readonly handled: Int32Array;
 
@@ -25,6 +27,7 @@ export class NodeStates {
     this.drawn = new Int32Array(rows);
     this.queries = new Int32Array(rows);
     this.asked = new Int32Array(rows);
+    this.waitsFrom = new Int32Array(rows);
     this.handled = new Int32Array(rows);
   }
 }

@@ -107,11 +107,11 @@ export class Population {
   onContact(node: number, contact: number, attempt: number): void {
     const { nodes, protocol } = this.#parts;
     const row = this.#rowOf(node);
-    if (nodes.asked[row] !== attempt || nodes.states[row] === JOINED) return;
+    if (attempt < nodes.waitsFrom[row]! || nodes.states[row] === JOINED) return;
     if (contact === NOBODY) return; // the timer asks again
     if (contact === node) return this.askServer(node); // of before it went
-    // Answered: the timer has nothing to do.
-    nodes.asked[row] = attempt + 1;
+    // Answered, be it late: the timer has nothing to do, and other answers come for nothing.
+    nodes.waitsFrom[row] = ++nodes.asked[row]!;
     protocol.start(node, contact === FOUND_IT ? NONE : contact);
   }
 
@@ -207,7 +207,7 @@ export class Population {
     if (nodes.states[row] === JOINED) desk.changes.push(~node);
     protocol.stop(node);
     nodes.states[row] = ABSENT;
-    nodes.asked[row]!++;
+    nodes.waitsFrom[row] = ++nodes.asked[row]!;
     if (!comesBack) return;
     desk.after(node, this.#sessions.absenceNs(node, nodes.epochs[row]!), TICK.comeBack, 0);
   }

@@ -1,0 +1,38 @@
+import { describe, expect, it } from "vitest";
+import { Simulation } from "../../../sim/engine/simulation.ts";
+import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
+import type { Sample } from "../../../sim/results/result.ts";
+import type { ServerScenario } from "../../../sim/scenario/scenario.ts";
+import { scenarioOf } from "../scenarios.ts";
+
+/** 100 nodes come within a second. */
+function samplesWith(server: Partial<ServerScenario>): readonly Sample[] {
+  const changes = { nodes: 100, rate: 100, durationS: 25 };
+  const scenario = scenarioOf({ ...changes, server: { ...scenarioOf().server, ...server } });
+  const parts = { protocol: KADEMLIA, matrix: [], churnTrace: [], trace: undefined };
+  const simulation = new Simulation({ scenario, ...parts });
+  for (const _ of simulation.run());
+  return simulation.outcome().samples;
+}
+
+const joinedAt = (samples: readonly Sample[], timeS: number): number =>
+  samples.find((one) => one.timeS === timeS)!.joined;
+
+describe("a bootstrap server", () => {
+  it("that answers later than newcomers wait gets all of them in nevertheless", () => {
+    const samples = samplesWith({ capacity: 20, queueMax: 100 });
+    expect(joinedAt(samples, 5)).toBeLessThan(95);
+    expect(joinedAt(samples, 25)).toBe(100);
+  });
+
+  it("that is dead for a while lets nobody in meanwhile, and everybody afterwards", () => {
+    const samples = samplesWith({ downFromS: 0.5, downToS: 8 });
+    expect(joinedAt(samples, 5)).toBe(joinedAt(samplesWith({ downFromS: 0.5 }), 25));
+    expect(joinedAt(samples, 5)).toBeLessThan(60);
+    expect(joinedAt(samples, 15)).toBe(100);
+  });
+
+  it("may be one of several, which share the work", () => {
+    expect(joinedAt(samplesWith({ capacity: 20, queueMax: 100, count: 4 }), 5)).toBeGreaterThan(95);
+  });
+});
