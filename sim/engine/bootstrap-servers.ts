@@ -23,7 +23,7 @@ export interface ServerAnswer {
 
 export class BootstrapServer {
   readonly #scenario: ServerScenario;
-  readonly #isFirst: boolean;
+  readonly #index: number;
   readonly #key: number;
   readonly #handle: number;
   #members = new Int32Array(256);
@@ -37,7 +37,7 @@ export class BootstrapServer {
   /** @param key of a stream of `dice.ts` */
   constructor(scenario: ServerScenario, index: number, handle: number, key: number) {
     this.#scenario = scenario;
-    this.#isFirst = index === 0;
+    this.#index = index;
     this.#handle = handle;
     this.#key = key;
   }
@@ -68,7 +68,7 @@ export class BootstrapServer {
 
   #contactFor(from: number): number {
     if (this.#count === 0) {
-      if (!this.#isFirst) return NOBODY;
+      if (this.#index > 0) return NOBODY;
       if (this.#founder === NONE) this.#founder = from;
       return this.#founder === from ? FOUND_IT : this.#founder;
     }
@@ -76,7 +76,8 @@ export class BootstrapServer {
   }
 
   #isDown(nowNs: number): boolean {
-    const { downFromS, downToS } = this.#scenario;
+    const { downFromS, downToS, downCount } = this.#scenario;
+    if (downCount !== null && this.#index >= downCount) return false;
     if (downFromS === null || nowNs < downFromS * NS_PER_S) return false;
     return downToS === null || nowNs < downToS * NS_PER_S;
   }

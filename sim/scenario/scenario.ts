@@ -68,6 +68,8 @@ export interface ServerScenario {
   /** It is dead between these; `null`: never. */
   readonly downFromS: number | null;
   readonly downToS: number | null;
+  /** How many of them, the first ones; `null`: all. */
+  readonly downCount: number | null;
   /** A newcomer that got no answer asks again after so long. */
   readonly retryMs: number;
 }

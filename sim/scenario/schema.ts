@@ -165,6 +165,11 @@ const SERVER = {
     0,
     TIME_MAX_S,
   ),
+  "server.downCount": optionalNumber(
+    { doc: "How many of the servers are dead then, the first ones; null: all.", initial: null },
+    0,
+    10_000,
+  ),
   "server.retryMs": number(
     { doc: "A newcomer that got no answer asks again after so long.", initial: 1500 },
     1,

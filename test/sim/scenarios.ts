@@ -11,7 +11,14 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
       ...{ matrixFile: null, changes: [], partitions: [] },
     },
     server: {
-      ...{ count: 1, capacity: null, queueMax: 100, downFromS: null, downToS: null },
+      ...{
+        count: 1,
+        capacity: null,
+        queueMax: 100,
+        downFromS: null,
+        downToS: null,
+        downCount: null,
+      },
       retryMs: 1000,
     },
     churn: {

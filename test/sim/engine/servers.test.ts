@@ -32,6 +32,11 @@ describe("a bootstrap server", () => {
     expect(joinedAt(samples, 15)).toBe(100);
   });
 
+  it("that is dead holds up only those who ask it, where there are several", () => {
+    const down = { count: 4, downFromS: 0.5, downToS: 20, downCount: 1 };
+    expect(joinedAt(samplesWith(down), 5)).toBeGreaterThan(90);
+  });
+
   it("may be one of several, which share the work", () => {
     expect(joinedAt(samplesWith({ capacity: 20, queueMax: 100, count: 4 }), 5)).toBeGreaterThan(95);
   });
