@@ -52,6 +52,7 @@ const RUNS: Readonly<Record<string, Partial<Scenario>>> = {
       reboot: { atS: 5, share: 0.5, spreadS: 1 },
     },
     server: { ...server, downFromS: 4, downToS: 7 },
+    kademlia: { ...kademlia, siblingPingMs: 1000 },
   },
   "a flash crowd, queries for nodes": {
     nodes: 150,
