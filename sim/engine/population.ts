@@ -58,7 +58,7 @@ export class Population {
     this.#sessions = new Sessions(churn, seed);
     this.#hostCounts = new Uint16Array(parts.hosts === undefined ? 0 : parts.size * HOSTS_MAX);
     this.#servers = Array.from({ length: server.count }, (_, index) => {
-      return new BootstrapServer(server, index, parts.size + index, this.#serverKey);
+      return new BootstrapServer(server, index, parts.size + index, parts.size, this.#serverKey);
     });
   }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Simulation } from "../../../sim/engine/simulation.ts";
 import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
+import { protocolOf } from "../../../sim/protocols.ts";
 import type { Sample } from "../../../sim/results/result.ts";
 import type { ServerScenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
@@ -39,5 +40,25 @@ describe("a bootstrap server", () => {
 
   it("may be one of several, which share the work", () => {
     expect(joinedAt(samplesWith({ capacity: 20, queueMax: 100, count: 4 }), 5)).toBeGreaterThan(95);
+  });
+});
+
+describe("a reboot of everything", () => {
+  it.each(["kademlia", "chord"] as const)("is followed by one overlay of %s again", (protocol) => {
+    const { churn, kademlia } = scenarioOf();
+    const scenario = scenarioOf({
+      ...{ protocol, nodes: 100, rate: 100, durationS: 60 },
+      churn: { ...churn, reboot: { atS: 15, share: 1, spreadS: 3 } },
+      kademlia: { ...kademlia, isExhaustive: true, alpha: 3 },
+    });
+    const simulation = new Simulation({
+      ...{ scenario, protocol: protocolOf(scenario), matrix: [], churnTrace: [] },
+      trace: undefined,
+    });
+    for (const _ of simulation.run());
+    const { samples } = simulation.outcome();
+    expect(samples.find(({ timeS }) => timeS === 20)!.believedDelivery).toBeLessThan(0.8);
+    expect(samples.at(-1)!.joined).toBe(100);
+    expect(samples.at(-1)!.correctDelivery).toBeGreaterThan(0.97);
   });
 });
