@@ -37,8 +37,6 @@ export class BootstrapServer {
   #foundedNs = 0;
   #asked = 0;
   #freeAtNs = 0;
-  /** Questions that it did not take. */
-  dropped = 0;
 
   /**
    * @param handle behind those of all nodes
@@ -59,10 +57,7 @@ export class BootstrapServer {
     if (this.#isDown(nowNs)) return undefined;
     const eachNs = capacity === null ? 0 : Math.floor(NS_PER_S / capacity);
     const beginNs = Math.max(nowNs, this.#freeAtNs);
-    if (eachNs > 0 && beginNs - nowNs > queueMax * eachNs) {
-      this.dropped++;
-      return undefined;
-    }
+    if (eachNs > 0 && beginNs - nowNs > queueMax * eachNs) return undefined;
     this.#freeAtNs = beginNs + eachNs;
     this.#remove(from); // who asks has not joined, or not since it came back
     return { contact: this.#contactFor(from, nowNs), tookNs: this.#freeAtNs - nowNs };

@@ -17,7 +17,7 @@ import { ABSENT, NodeStates } from "./node-states.ts";
 import { TICK, TYPE } from "./engine-types.ts";
 import { Population } from "./population.ts";
 import { Post, type Mail } from "./post.ts";
-import { COUNT, Probes } from "./probes.ts";
+import { Probes } from "./probes.ts";
 import {
   ANSWER,
   PROTOCOL_TYPE,
@@ -287,24 +287,17 @@ export class Partition implements Outbox {
     hops: number,
     startNs: number,
   ): void {
+    if (tag !== 0) {
+      this.records?.onFound(node, tag, owner);
+      return;
+    }
+    if (owner === NONE) return; // the query is lost
+    const nowNs = this.nowNs;
     const startUs = Math.floor(startNs / 1000) | 0;
-    if (tag !== 0) this.records?.onFound(node, tag, owner);
-    else if (owner === NONE) this.probes.add(COUNT.failedLookups, 1);
-    else if (owner === node) this.#queries.deliver(node, keyHigh, keyLow, hops, startUs);
+    const { deliver } = TYPE;
+    if (owner === node) this.#queries.deliver(node, keyHigh, keyLow, hops, startUs);
     else
-      this.#post.send(
-        this.nowNs,
-        node,
-        owner,
-        TYPE.deliver,
-        tag,
-        startUs,
-        keyHigh,
-        keyLow,
-        hops + 1,
-        NONE,
-        0,
-      );
+      this.#post.send(nowNs, node, owner, deliver, 0, startUs, keyHigh, keyLow, hops + 1, NONE, 0);
   }
 
   #handle(event: number): void {

@@ -14,13 +14,12 @@ export const COUNT = {
   present: 5,
   joined: 6,
   accurate: 7,
-  failedLookups: 8,
   /** Requests that a second host of a node was asked, or a later one. */
-  retries: 9,
+  retries: 8,
   /** Contacts taken into tables, or out of them. */
-  changes: 10,
+  changes: 9,
 } as const;
-const COUNTS = 11;
+const COUNTS = 10;
 /** Types of messages: the engine's, a protocol's, and their answers. */
 export const TYPES = 64;
 
