@@ -24,8 +24,9 @@ import type { Mail } from "./post.ts";
 import type { Trace, TraceHash } from "./trace-hash.ts";
 import { scriptOf, type TraceLine } from "./script.ts";
 
-/** Simulated seconds after which others have a turn. */
+/** Others have a turn after so many simulated seconds, or events, whichever comes first. */
 const TURN_S = 1;
+const TURN_EVENTS = 200_000;
 /** A believed delivery from which on an overlay counts as there (thesis §2.4). */
 const CONVERGED = 0.95;
 
@@ -113,6 +114,12 @@ export interface Exchange {
   swap(partition: Partition): readonly number[];
 }
 
+/** How far a run is when others have a turn. */
+export interface Turn {
+  readonly simulatedS: number;
+  readonly events: number;
+}
+
 export class Simulation {
   readonly partition: Partition;
   readonly #scenario: Scenario;
@@ -148,8 +155,8 @@ export class Simulation {
     });
   }
 
-  /** Runs a second after the other; between two of them others have a turn. */
-  *run(exchange?: Exchange): Generator<{ readonly simulatedS: number; readonly events: number }> {
+  /** Runs a while after the other; between two of them others have a turn. */
+  *run(exchange?: Exchange): Generator<Turn> {
     const { durationS, sampleS } = this.#scenario;
     const { probes } = this.partition;
     for (let sample = 0; sample < this.#samples; sample++) {
@@ -157,7 +164,7 @@ export class Simulation {
       probes.enter(sample);
       for (let nowS = sample * sampleS; nowS < endS;) {
         const nextS = Math.min(endS, nowS + TURN_S);
-        this.#runUntil(nowS * NS_PER_S, nextS * NS_PER_S, exchange);
+        yield* this.#runUntil(nowS * NS_PER_S, nextS * NS_PER_S, exchange);
         nowS = nextS;
         if (nowS < endS) yield { simulatedS: nowS, events: probes.events };
       }
@@ -188,9 +195,11 @@ export class Simulation {
     return outcomeOf(this.#scenario, this.found());
   }
 
-  #runUntil(fromNs: number, endNs: number, exchange: Exchange | undefined): void {
+  *#runUntil(fromNs: number, endNs: number, exchange: Exchange | undefined): Generator<Turn> {
     const { partition } = this;
+    const { probes } = partition;
     const directory = this.#directory;
+    let seen = probes.events;
     for (let nowNs = fromNs; nowNs < endNs;) {
       nowNs = Math.min(endNs, nowNs + this.#network.leastNs);
       partition.run(nowNs);
@@ -198,6 +207,9 @@ export class Simulation {
       noteChanges(directory, partition.changes);
       partition.changes.length = 0;
       settleDeliveries(partition, directory);
+      if (nowNs === endNs || probes.events - seen < TURN_EVENTS) continue;
+      seen = probes.events;
+      yield { simulatedS: nowNs / NS_PER_S, events: seen };
     }
   }
 }

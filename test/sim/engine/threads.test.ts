@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { runSimulation, type Finished } from "../../../sim/io/run-simulation.ts";
+import { runSimulation, type Finished, type Progress } from "../../../sim/io/run-simulation.ts";
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
@@ -44,4 +44,24 @@ describe("a run on two threads", () => {
     await expect(run({ threads: 2 }, signal)).rejects.toBe(reason);
     await expect(run({ threads: 1 }, signal)).rejects.toBe(reason);
   });
+});
+
+describe("a run with many events a second", () => {
+  it.each([1, 2])(
+    "gives others a turn within a simulated second, on %i threads",
+    async (threads) => {
+      const heard: Progress[] = [];
+      const hooks = { matrix: [], churnTrace: [], trace: undefined, wantsEdges: false };
+      const workload = { queryIntervalS: 0.008, queryDeviation: 0.1, target: "random" as const };
+      await runSimulation(
+        scenarioOf({ nodes: 1000, rate: 2000, durationS: 1.5, workload, threads }),
+        {
+          ...hooks,
+          signal: new AbortController().signal,
+          onProgress: (progress) => heard.push(progress),
+        },
+      );
+      expect(heard.filter(({ simulatedS }) => !Number.isInteger(simulatedS))).not.toEqual([]);
+    },
+  );
 });
