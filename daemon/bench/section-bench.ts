@@ -4,10 +4,10 @@ import { cpus, release, totalmem } from "node:os";
 import { ConfigError, errorMessage } from "../../platform/errors.ts";
 import type { CommandIo } from "../../platform/cli/command.ts";
 import { nearestNames } from "../../platform/nearest.ts";
-import { drawChart } from "./chart.ts";
+import { drawChart } from "../../platform/bench/chart.ts";
 import { BenchError } from "./errors.ts";
 import { createFigure, type BenchRun, type Section, type SectionResult } from "./figure.ts";
-import { reportLines, reportObject } from "./report.ts";
+import { reportLines, reportObject } from "../../platform/bench/report.ts";
 
 /** A benchmark that is made of sections. */
 export interface Suite {

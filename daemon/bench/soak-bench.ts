@@ -2,7 +2,7 @@
 import { writeFileSync } from "node:fs";
 import type { CommandIo } from "../../platform/cli/command.ts";
 import { numberWithin, untilStopped } from "./interruption.ts";
-import { reportLines, reportObject } from "./report.ts";
+import { reportLines, reportObject } from "../../platform/bench/report.ts";
 import { drawSoak } from "./soak/curves.ts";
 import { runSoak } from "./soak/soak-run.ts";
 

@@ -1,13 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { fromHex } from "../../platform/bytes.ts";
 import { parsePcap } from "../../daemon/bench/capture.ts";
-import { drawChart, shareOf } from "../../daemon/bench/chart.ts";
+import { drawChart, shareOf } from "../../platform/bench/chart.ts";
 import { benchCommand } from "../../daemon/bench/command.ts";
 import { createFigure, type FigureFields } from "../../daemon/bench/figure.ts";
 import { mapLimited } from "../../daemon/bench/limited.ts";
 import { BRIDGE_SECTIONS } from "../../daemon/bench/bridge/sections.ts";
 import { OVERLAY_SECTIONS } from "../../daemon/bench/overlay/sections.ts";
-import { reportLines, reportObject } from "../../daemon/bench/report.ts";
+import { reportLines, reportObject } from "../../platform/bench/report.ts";
 import { maximum, median, percentile } from "../../daemon/bench/statistics.ts";
 
 const FIELDS: FigureFields = {

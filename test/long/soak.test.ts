@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { reportLines } from "../../daemon/bench/report.ts";
+import { reportLines } from "../../platform/bench/report.ts";
 import { runSoak } from "../../daemon/bench/soak/soak-run.ts";
 import { LAB_MISSING, ownLabName } from "../system/lab-requirements.ts";
 

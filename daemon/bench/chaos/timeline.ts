@@ -3,7 +3,7 @@
  *
  * Plain SVG, readable in any browser, light or dark.
  */
-import { escapeXml } from "../chart.ts";
+import { escapeXml } from "../../../platform/bench/chart.ts";
 import type { ChaosResult } from "./chaos-run.ts";
 import type { FaultType } from "./fault-types.ts";
 import type { FaultEntry, Operation } from "./history.ts";

@@ -1,5 +1,5 @@
 /** What each host held over a soak, as a picture. */
-import { escapeXml } from "../chart.ts";
+import { escapeXml } from "../../../platform/bench/chart.ts";
 import type { SoakResult } from "./soak-run.ts";
 
 const WIDTH = 900;

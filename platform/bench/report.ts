@@ -1,5 +1,5 @@
 /** Results of a benchmark as lines for people and as an object for programs. */
-import { renderTable } from "../../platform/cli/text-table.ts";
+import { renderTable } from "../cli/text-table.ts";
 import type { Figure, SectionResult } from "./figure.ts";
 
 export function reportLines({ figures, tables }: SectionResult): string[] {
