@@ -51,6 +51,8 @@ export const benchCommand = defineCommand({
     "chaos strikes an overlay under load with faults drawn from a seed, mends it, and checks that no",
     "acknowledged write is lost and every table is true. soak puts and lets hosts come and go, and sees",
     "whether those that stay grow. docs/faults.md has the faults, the rules and the bars.",
+    "",
+    '"causeway bench sim" measures the simulator, and has options of its own: "causeway bench sim --help".',
   ].join("\n"),
   async action(args, io) {
     const bench = args.operands[0] ?? "";

@@ -32,7 +32,9 @@ async function help(
     io.stdout((await find(name, commands)).usage);
     return 0;
   }
-  const all = await Promise.all(Object.values(commands).map((load) => load()));
+  // What is called as "bench sim" is no command of this kind.
+  const own = Object.entries(commands).filter(([command]) => command !== "bench");
+  const all = await Promise.all(own.map(([, load]) => load()));
   const rows = all.map((one): readonly [string, string] => [
     `  ${one.name.replace(/^sim /, "")}`,
     one.summary,

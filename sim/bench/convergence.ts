@@ -1,0 +1,198 @@
+/** When overlays are there, over several seeds, beside what the thesis and OverSim found. */
+import { createFigure } from "../../platform/bench/figure.ts";
+import type { Figure, FigureTable, SectionResult } from "../../platform/bench/figure.ts";
+import { ownScenario } from "../io/own-scenarios.ts";
+import { meanInterval } from "../plots/student.ts";
+import type { Interval } from "../plots/student.ts";
+import { INTERVAL_ANCHORS, OVERSIM, THESIS } from "../results/anchors.ts";
+import type { Anchor } from "../results/anchors.ts";
+import type { SimulationResult } from "../results/result.ts";
+import type { SimBench, SimSection } from "./section.ts";
+
+/** A delivery may be so many per cent of the queries from OverSim's. */
+const POINTS_MAX = 6;
+/** ½ · log2 N + 1, and what OverSim counts. */
+const CHORD_HOPS = 7.6;
+const HOPS_TOLERANCE = 0.4;
+/** All successors are right by then. */
+const RING_AT_S = 25;
+
+export const convergence: SimSection = {
+  name: "convergence",
+  summary: "10,000 nodes over seeds: convergence, hops, and each sample beside OverSim's",
+  isLong: false,
+  async run(bench) {
+    const parts = [
+      await compare(bench, "Kademlia 10,000", "fig-2.1b", OVERSIM.kademlia, THESIS.kademlia),
+      await compare(bench, "exhaustive 10,000", "exhaustive-join", OVERSIM.exhaustive, null),
+      await compare(bench, "Chord 10,000", "fig-2.1a", OVERSIM.chord, THESIS.chord10k),
+    ];
+    return {
+      figures: parts.flatMap(({ figures }) => figures),
+      tables: parts.flatMap(({ tables }) => tables),
+    };
+  },
+};
+
+/** @param latestS  when the last seed is to have converged; null: nobody says */
+async function compare(
+  bench: SimBench,
+  name: string,
+  file: string,
+  anchor: Anchor,
+  latestS: number | null,
+): Promise<SectionResult> {
+  bench.progress(`${name}, ${bench.seeds.length} seeds`);
+  const results = await overSeeds(bench, file, {});
+  const figures = [
+    ...(latestS === null ? [] : [latestFigure("convergence", name, results, latestS)]),
+    distanceFigure(name, results, anchor),
+    ...(name.startsWith("Chord") ? ringFigures(name, results) : []),
+  ];
+  return { figures, tables: [samplesTable(name, results, anchor)] };
+}
+
+async function overSeeds(
+  bench: SimBench,
+  file: string,
+  changes: Readonly<Record<string, unknown>>,
+): Promise<readonly SimulationResult[]> {
+  return bench.runAll(
+    await Promise.all(bench.seeds.map((seed) => ownScenario(file, { ...changes, seed }))),
+  );
+}
+
+function latestFigure(
+  section: string,
+  name: string,
+  results: readonly SimulationResult[],
+  bar: number,
+): Figure {
+  const times = results.map(({ convergenceTimeS }) => convergenceTimeS ?? Infinity);
+  return createFigure({
+    ...{ section, name: `${name}: the last seed converges at`, unit: "s", bar },
+    ...{ measured: Math.max(...times), n: results.length, note: `seeds: ${times.join(" ")}` },
+  });
+}
+
+/** How far the mean over seeds is from OverSim's one run, where it is farthest. */
+export function distanceFigure(
+  name: string,
+  results: readonly SimulationResult[],
+  { deliveries }: Anchor,
+): Figure {
+  const distances = deliveries.map((theirs, i) => {
+    const ours = deliveryAt(results, i)?.mean ?? NaN;
+    return Math.abs(ours - theirs) * 100;
+  });
+  const measured = Math.max(...distances);
+  return createFigure({
+    ...{ section: "convergence", name: `${name}: farthest sample from OverSim's`, unit: "points" },
+    ...{ bar: POINTS_MAX, measured, n: results.length },
+    note: `at ${(results[0]?.samples[distances.indexOf(measured)]?.timeS ?? NaN).toFixed(0)} s`,
+  });
+}
+
+function deliveryAt(results: readonly SimulationResult[], sample: number): Interval | null {
+  const values = results.map(({ samples }) => samples[sample]?.believedDelivery ?? null);
+  return meanInterval(values.filter((value) => value !== null));
+}
+
+function ringFigures(name: string, results: readonly SimulationResult[]): readonly Figure[] {
+  const hops = meanInterval(results.flatMap(({ meanHops }) => meanHops ?? []));
+  const accuracies = results.map(
+    ({ samples }) => samples.find(({ timeS }) => timeS === RING_AT_S)?.accuracy ?? 0,
+  );
+  const about = { section: "convergence", n: results.length };
+  return [
+    createFigure({
+      ...{ ...about, name: `${name}: mean hops, from ${CHORD_HOPS}`, unit: "count" },
+      ...{ bar: HOPS_TOLERANCE, measured: Math.abs((hops?.mean ?? NaN) - CHORD_HOPS) },
+      note: hops === null ? "" : `${showInterval(hops, 1, 2)} hops`,
+    }),
+    createFigure({
+      ...{ ...about, name: `${name}: right successors at ${RING_AT_S} s`, unit: "%" },
+      ...{ sense: "at-least", bar: 100, measured: Math.min(...accuracies) * 100 },
+    }),
+  ];
+}
+
+function samplesTable(
+  name: string,
+  results: readonly SimulationResult[],
+  { deliveries }: Anchor,
+): FigureTable {
+  return {
+    title: `${name}: believed delivery, ${results.length} seeds, means with 95 % intervals`,
+    head: ["at", "delivery %", "OverSim %", "correct %"],
+    rows: deliveries.map((theirs, i) => {
+      const ours = deliveryAt(results, i);
+      const correct = meanInterval(
+        results.flatMap(({ samples }) => samples[i]?.correctDelivery ?? []),
+      );
+      return [
+        `${results[0]?.samples[i]?.timeS ?? 0} s`,
+        ours === null ? "-" : showInterval(ours, 100, 1),
+        (theirs * 100).toFixed(1),
+        correct === null ? "-" : showInterval(correct, 100, 1),
+      ];
+    }),
+  };
+}
+
+function showInterval({ mean, high }: Interval, factor: number, digits: number): string {
+  return `${(mean * factor).toFixed(digits)} ± ${((high - mean) * factor).toFixed(digits)}`;
+}
+
+const SIZES = [1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000];
+/** At 128,000 nodes Chord converges so near the thesis' time, as a share of it. */
+const CHORD_TOLERANCE_S = 10;
+
+export const sizes: SimSection = {
+  name: "sizes",
+  summary: "convergence from 1,000 to 128,000 nodes, both protocols",
+  isLong: true,
+  async run(bench) {
+    const figures: Figure[] = [];
+    for (const nodes of SIZES) {
+      bench.progress(`${nodes} nodes`);
+      const changes = { nodes, durationS: 60 };
+      const name = nodes.toLocaleString("en");
+      const [kademlia, chord] = [
+        await overSeeds(bench, "fig-2.1b", changes),
+        await overSeeds(bench, "fig-2.1a", changes),
+      ];
+      const latestS = THESIS.chord128k + CHORD_TOLERANCE_S;
+      figures.push(
+        latestFigure("sizes", `Kademlia ${name}`, kademlia, THESIS.kademlia),
+        latestFigure("sizes", `Chord ${name}`, chord, latestS),
+      );
+    }
+    return { figures, tables: [] };
+  },
+};
+
+export const intervals: SimSection = {
+  name: "intervals",
+  summary: "Chord without aggressive join: 1,000 and 250 nodes, several intervals",
+  isLong: true,
+  async run(bench) {
+    const figures: Figure[] = [];
+    for (const anchor of INTERVAL_ANCHORS) {
+      bench.progress(anchor.name);
+      const results = await overSeeds(bench, anchor.scenario, anchor.changes);
+      const times = results.map(({ convergenceTimeS }) => convergenceTimeS ?? Infinity);
+      const mean = meanInterval(times)!;
+      const about = anchor.convergenceTimeS;
+      figures.push(
+        createFigure({
+          ...{ section: "intervals", name: `${anchor.name}: from ${about} s`, unit: "%" },
+          ...{ bar: anchor.tolerance * 100, measured: (Math.abs(mean.mean - about) / about) * 100 },
+          n: results.length,
+          note: `${anchor.source}: ${about} s; ours: ${times.join(" ")}`,
+        }),
+      );
+    }
+    return { figures, tables: [] };
+  },
+};
