@@ -4,15 +4,13 @@ import type { Figure, FigureTable, SectionResult } from "../../platform/bench/fi
 import { ownScenario } from "../io/own-scenarios.ts";
 import { meanInterval } from "../plots/student.ts";
 import type { Interval } from "../plots/student.ts";
-import { INTERVAL_ANCHORS, OVERSIM, THESIS } from "../results/anchors.ts";
+import { INTERVAL_ANCHORS, OVERSIM, OVERSIM_CHORD_HOPS, THESIS } from "../results/anchors.ts";
 import type { Anchor } from "../results/anchors.ts";
 import type { SimulationResult } from "../results/result.ts";
 import type { SimBench, SimSection } from "./section.ts";
 
 /** A delivery may be so many per cent of the queries from OverSim's. */
 const POINTS_MAX = 6;
-/** ½ · log2 N + 1, and what OverSim counts. */
-const CHORD_HOPS = 7.6;
 const HOPS_TOLERANCE = 0.4;
 /** All successors are right by then. */
 const RING_AT_S = 25;
@@ -22,11 +20,8 @@ export const convergence: SimSection = {
   summary: "10,000 nodes over seeds: convergence, hops, and each sample beside OverSim's",
   isLong: false,
   async run(bench) {
-    const parts = [
-      await compare(bench, "Kademlia 10,000", "fig-2.1b", OVERSIM.kademlia, THESIS.kademlia),
-      await compare(bench, "exhaustive 10,000", "exhaustive-join", OVERSIM.exhaustive, null),
-      await compare(bench, "Chord 10,000", "fig-2.1a", OVERSIM.chord, THESIS.chord10k),
-    ];
+    const parts: SectionResult[] = [];
+    for (const one of COMPARISONS) parts.push(await compare(bench, one));
     return {
       figures: parts.flatMap(({ figures }) => figures),
       tables: parts.flatMap(({ tables }) => tables),
@@ -34,20 +29,47 @@ export const convergence: SimSection = {
   },
 };
 
-/** @param latestS  when the last seed is to have converged; null: nobody says */
+interface Comparison {
+  readonly name: string;
+  readonly file: string;
+  readonly changes: Readonly<Record<string, unknown>>;
+  readonly anchor: Anchor;
+  /** When the last seed is to have converged; null: nobody says. */
+  readonly latestS: number | null;
+  /** Whether hops and the ring are looked at. */
+  readonly isRing: boolean;
+}
+
+const COMPARISONS: readonly Comparison[] = [
+  {
+    ...{ name: "Kademlia 10,000", file: "fig-2.1b", changes: {}, isRing: false },
+    ...{ anchor: OVERSIM.kademlia, latestS: THESIS.kademlia },
+  },
+  {
+    ...{ name: "exhaustive 10,000", file: "exhaustive-join", changes: {}, isRing: false },
+    ...{ anchor: OVERSIM.exhaustive, latestS: null },
+  },
+  {
+    ...{ name: "Chord 10,000", file: "fig-2.1a", changes: {}, isRing: false },
+    ...{ anchor: OVERSIM.chord, latestS: THESIS.chord10k },
+  },
+  {
+    ...{ name: "Chord 10,000, ids of nodes", file: "fig-2.1a", isRing: true },
+    changes: { "workload.target": "node" },
+    ...{ anchor: OVERSIM.chordNodes, latestS: THESIS.chord10k },
+  },
+];
+
 async function compare(
   bench: SimBench,
-  name: string,
-  file: string,
-  anchor: Anchor,
-  latestS: number | null,
+  { name, file, changes, anchor, latestS, isRing }: Comparison,
 ): Promise<SectionResult> {
   bench.progress(`${name}, ${bench.seeds.length} seeds`);
-  const results = await overSeeds(bench, file, {});
+  const results = await overSeeds(bench, file, changes);
   const figures = [
     ...(latestS === null ? [] : [latestFigure("convergence", name, results, latestS)]),
     distanceFigure(name, results, anchor),
-    ...(name.startsWith("Chord") ? ringFigures(name, results) : []),
+    ...(isRing ? ringFigures(name, results) : []),
   ];
   return { figures, tables: [samplesTable(name, results, anchor)] };
 }
@@ -106,8 +128,8 @@ function ringFigures(name: string, results: readonly SimulationResult[]): readon
   const about = { section: "convergence", n: results.length };
   return [
     createFigure({
-      ...{ ...about, name: `${name}: mean hops, from ${CHORD_HOPS}`, unit: "count" },
-      ...{ bar: HOPS_TOLERANCE, measured: Math.abs((hops?.mean ?? NaN) - CHORD_HOPS) },
+      ...{ ...about, name: `${name}: mean hops, from ${OVERSIM_CHORD_HOPS}`, unit: "count" },
+      ...{ bar: HOPS_TOLERANCE, measured: Math.abs((hops?.mean ?? NaN) - OVERSIM_CHORD_HOPS) },
       note: hops === null ? "" : `${showInterval(hops, 1, 2)} hops`,
     }),
     createFigure({

@@ -2,7 +2,7 @@
 import { createFigure } from "../../platform/bench/figure.ts";
 import type { Figure } from "../../platform/bench/figure.ts";
 import { ownScenario } from "../io/own-scenarios.ts";
-import { OVERSIM, OVERSIM_CHORD_30_S } from "../results/anchors.ts";
+import { OVERSIM } from "../results/anchors.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { REFERENCE_RATE } from "./section.ts";
 import type { Measured, SimBench, SimSection } from "./section.ts";
@@ -93,7 +93,7 @@ const chord = costSection(
     {
       name: "Chord 10,000",
       scenario: () => ownScenario("fig-2.1a"),
-      bars: { cpuS: 14, rssMb: 200, overSimCpuS: OVERSIM_CHORD_30_S },
+      bars: { cpuS: 14, rssMb: 200, overSimCpuS: OVERSIM.chordNodes.cpuS },
     },
   ],
 );

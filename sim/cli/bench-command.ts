@@ -41,7 +41,7 @@ export const benchCommand = defineCommand({
   details: [
     "Sections:",
     ...SECTIONS.map(({ name, summary, isLong }) => `  ${name}${isLong ? " *" : ""}: ${summary}`),
-    "Those with a * take minutes to hours and run only when --only names them.",
+    "Those with a * take some minutes each and run only when --only names them.",
     "",
     "Bars of CPU time scale with the bare queue of the same minute. Exits with 1 when a figure misses its",
     "bar. Progress goes to standard error. docs/benchmarks.md says what each figure means.",

@@ -48,5 +48,6 @@ export const SIM_COMMANDS: SimCommands = {
   sweep: async () => (await import("./sweep-command.ts")).sweepCommand,
   point: async () => (await import("./point-command.ts")).createPointCommand(engine),
   collect: async () => (await import("./collect-command.ts")).collectCommand,
+  reproduce: async () => (await import("./reproduce-command.ts")).createReproduceCommand(engine),
   bench: async () => (await import("./bench-command.ts")).benchCommand,
 };

@@ -21,6 +21,7 @@ export const SIM_WORDS: Readonly<Record<string, string>> = {
   sweep: "Run a scenario with several values and seeds, and go on where it was interrupted",
   point: "Run single points of a sweep, as its engines do",
   collect: "Merge the finished points of a sweep into tables and plots",
+  reproduce: "Simulate the thesis' figures anew, and compare them in one HTML report",
 };
 
 export const simCommand: Command = {
