@@ -24,7 +24,11 @@ export function createBench({
       const before = await queueRate(REFERENCE_PENDING);
       const result = await runInChild(scenario, signal);
       const after = await queueRate(REFERENCE_PENDING);
-      progress(`${scenario.protocol} ${scenario.nodes}: ${result.run.cpuS.toFixed(2)} CPU-s`);
+      const { cpuS, wallS, rssBytes } = result.run;
+      const cost = `${cpuS.toFixed(2)} CPU-s, ${wallS.toFixed(1)} s, ${Math.round(rssBytes / 1e6)} MB`;
+      const at = result.convergenceTimeS;
+      const end = at === null ? "does not converge" : `converges at ${at} s`;
+      progress(`${scenario.protocol} ${scenario.nodes}: ${cost}, ${end}`);
       return { result, queueRate: (before + after) / 2 };
     },
     async runAll(scenarios) {
