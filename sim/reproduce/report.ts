@@ -47,7 +47,7 @@ function deliveryChapters({ findings, studies }: ReportParts): readonly Chapter[
       text: ["1,000 nodes a second, with aggressive join."],
       ...{ anchor: OVERSIM.chord, thesisS: THESIS.chord10k },
       reason:
-        "OverSim's bootstrap server answers at once, the thesis' and ours after a round trip. Tried with one that answers at once, the first two samples of two seeds rose by 1 and 2 points; the rest is not explained.",
+        "OverSim's bootstrap server answers at once, the thesis' and ours after a round trip. Tried with one that answers at once, the first two samples of two seeds rose by half a point and by 2 points; the rest is not explained.",
     }),
     deliveryChapter(found(studies.chordNodes.name), {
       title: "The same, asked for ids of nodes",
