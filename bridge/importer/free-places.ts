@@ -11,6 +11,17 @@ export interface Place {
   readonly port: number;
 }
 
+/** The link's own services, as far as this host browses them. */
+export interface HomeLink {
+  /** Whether the link has a service of its own by that `serviceKey`. */
+  isAtHome(key: string): boolean;
+  /**
+   * Monotonic time from which on that is known of a type: later than now while its browsing has just
+   * begun. Who browses cannot rely on probing (see `freeNames`); who does not, can.
+   */
+  isKnownFromMs(type: string): number;
+}
+
 /** Another imported service. */
 export interface Neighbour {
   readonly originId: string;

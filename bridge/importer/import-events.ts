@@ -17,6 +17,16 @@ export interface ImportSituation {
   readonly subnets: KnownSubnets;
 }
 
+/** Before there is a subnet. */
+export const NOWHERE: ImportSituation = {
+  self: "",
+  subnetId: "",
+  isInCrew: false,
+  acting: new Set(),
+  rules: [],
+  subnets: [],
+};
+
 export type ImportEvent =
   | { readonly type: "situation"; readonly situation: ImportSituation }
   | { readonly type: "record"; readonly statement: Omit<Statement, "isVerified"> }
@@ -51,4 +61,9 @@ export interface ImportView {
   readonly wanted: Wanted | undefined;
   readonly shown: Place | undefined;
   readonly reason: string;
+}
+
+/** What of a situation may let a service be shown that could not be shown before. */
+export function situationText({ subnetId, isInCrew, acting, rules }: ImportSituation): string {
+  return JSON.stringify([subnetId, isInCrew, [...acting], rules]);
 }

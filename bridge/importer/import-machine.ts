@@ -15,8 +15,14 @@ import type { ServiceRecord } from "../exchange/service-record.ts";
 import { selectsImport } from "../rules/matching.ts";
 import { ALL_TYPES, type ImportRule } from "../rules/rule.ts";
 import { serviceKey } from "../zeroconf/service.ts";
-import { freeNames, freePorts, type Neighbour, type Place } from "./free-places.ts";
-import type { ImportAction, ImportEvent, ImportSituation, ImportView } from "./import-events.ts";
+import { freeNames, freePorts, type HomeLink, type Neighbour, type Place } from "./free-places.ts";
+import {
+  NOWHERE,
+  situationText,
+  type ImportAction,
+  type ImportEvent,
+  type ImportView,
+} from "./import-events.ts";
 import { hostOf, scopeOf, wantedText, type Wanted } from "./wanted.ts";
 
 /** Services elsewhere that are known of, and those of them that one link is shown. */
@@ -28,15 +34,6 @@ const UPDATES_AT_ONCE = 5;
 const UPDATE_MS = 6000;
 /** What could not be shown is tried again. */
 const RETRY_MS = 30_000;
-
-const NOWHERE: ImportSituation = {
-  self: "",
-  subnetId: "",
-  isInCrew: false,
-  acting: new Set(),
-  rules: [],
-  subnets: [],
-};
 
 export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   #at = NOWHERE;
@@ -53,17 +50,16 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   readonly #waiting = new Map<string, number>();
   /** Names that services had on this link before. */
   readonly #names: ReadonlyMap<string, string>;
-  readonly #isAtHome: (key: string) => boolean;
+  readonly #home: HomeLink;
   #watched = "";
   #sites = "";
 
   /**
-   * @param names    kept up to date by its owner: origin id to instance
-   * @param isAtHome whether the link has a service of its own by that `serviceKey` now
+   * @param names kept up to date by its owner: origin id to instance
    */
-  constructor(names: ReadonlyMap<string, string>, isAtHome: (key: string) => boolean) {
+  constructor(names: ReadonlyMap<string, string>, home: HomeLink) {
     this.#names = names;
-    this.#isAtHome = isAtHome;
+    this.#home = home;
   }
 
   get wakeAtMs(): number {
@@ -198,6 +194,7 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
     if (old?.text === text) return [];
     if (old === undefined && this.#failures.has(originId)) return [];
     if (old !== undefined && !this.#mayUpdate(originId, nowMs)) return [];
+    if (old === undefined && !this.#mayName(wanted, nowMs)) return [];
     this.#wanted.set(originId, { wanted, text });
     return [{ type: "show", wanted }];
   }
@@ -234,7 +231,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
       const ports = [...new Set([told.port, ...others])];
       return { ...base, names: [told.instance], ports, isTakeover: true };
     }
-    const names = freeNames(record, this.#names.get(originId), neighbours, this.#isAtHome);
+    const isAtHome = (key: string): boolean => this.#home.isAtHome(key);
+    const names = freeNames(record, this.#names.get(originId), neighbours, isAtHome);
     return { ...base, names, ports: others, isTakeover: false };
   }
 
@@ -275,6 +273,7 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
     const hidden = this.#hiddenBecause(known);
     if (hidden !== undefined) return hidden;
     if (this.#wanted.has(originId)) return "it is being announced";
+    if (this.#waiting.has(originId)) return "this link's own services are being browsed first";
     if (this.#wanted.size >= SHOWN_MAX) return `this link is shown ${SHOWN_MAX} services already`;
     return "another host of this subnet shows it";
   }
@@ -380,6 +379,13 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
     return waitMs === 0;
   }
 
+  /** Not while the link may have a service of that name which this host has not browsed yet. */
+  #mayName({ originId, record, isTakeover }: Wanted, nowMs: number): boolean {
+    const atMs = isTakeover ? nowMs : this.#home.isKnownFromMs(record.type);
+    if (atMs > nowMs) this.#waiting.set(originId, atMs);
+    return atMs <= nowMs;
+  }
+
   #all(): Iterable<string> {
     return new Set([...this.#book.originIds, ...this.#wanted.keys()]);
   }
@@ -387,9 +393,4 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   #one(originId: string | undefined): Iterable<string> {
     return originId === undefined ? [] : [originId];
   }
-}
-
-/** What of a situation may let a service be shown that could not be shown before. */
-function situationText({ subnetId, isInCrew, acting, rules }: ImportSituation): string {
-  return JSON.stringify([subnetId, isInCrew, [...acting], rules]);
 }

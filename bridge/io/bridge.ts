@@ -117,7 +117,7 @@ class RunningBridge implements Bridge {
     });
     this.#imports = new ImportSide({
       ...{ ...parts, files, link },
-      isAtHome: (key) => this.#exports.isAtHome(key),
+      home: this.#exports,
       loopback: () => this.#openLoopback(),
       onShown: (shown) => this.#crew.tell({ shown: [shown] }),
       onChange: () => this.#refreshSoon(),

@@ -18,6 +18,7 @@ import {
   type PresenceAction,
   type PresenceEvent,
 } from "../exporter/presence-machine.ts";
+import type { HomeLink } from "../importer/free-places.ts";
 import { ALL_TYPES } from "../rules/rule.ts";
 import { isBridgeable } from "../rules/service-type.ts";
 import type { BridgeParts } from "../types.ts";
@@ -39,7 +40,7 @@ export interface ExportSideParts extends BridgeParts {
   onExported(version: ExportedVersion): void;
 }
 
-export class ExportSide {
+export class ExportSide implements HomeLink {
   readonly #parts: ExportSideParts;
   readonly #machine: ExportMachine;
   readonly #driver: Driver<ExportEvent>;
@@ -95,9 +96,12 @@ export class ExportSide {
     return this.#browser?.listed ?? new Set();
   }
 
-  /** Whether the link has a service of its own by that `serviceKey`. */
   isAtHome(key: string): boolean {
     return this.#machine.isAtHome(key);
+  }
+
+  isKnownFromMs(type: string): number {
+    return this.#browser?.isKnownFromMs(type) ?? 0;
   }
 
   problemOf(service: ZeroconfService): string {
@@ -106,9 +110,9 @@ export class ExportSide {
 
   setBackend(backend: ZeroconfBackend | undefined): void {
     this.#browser?.stop();
-    const { log } = this.#parts;
+    const { clock, log } = this.#parts;
     const onEvent = (event: ExportEvent): void => this.#feed(event);
-    this.#browser = backend && new LinkBrowser({ log, backend, isBridgeable, onEvent });
+    this.#browser = backend && new LinkBrowser({ clock, log, backend, isBridgeable, onEvent });
     this.#browse();
   }
 

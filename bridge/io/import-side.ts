@@ -12,6 +12,7 @@ import type {
   ImportSituation,
   ImportView,
 } from "../importer/import-events.ts";
+import type { HomeLink } from "../importer/free-places.ts";
 import { ImportMachine } from "../importer/import-machine.ts";
 import type { Wanted } from "../importer/wanted.ts";
 import type { BridgeParts } from "../types.ts";
@@ -28,8 +29,7 @@ export interface ImportSideParts extends BridgeParts {
   readonly files: BridgeFiles;
   link(): LinkAddressing;
   loopback(): Promise<ZeroconfBackend>;
-  /** Whether the link has a service of its own by that `serviceKey`. */
-  isAtHome(key: string): boolean;
+  readonly home: HomeLink;
   /** For the colleagues. */
   onShown(shown: ShownService): void;
   /** The services shown are other ones by now. */
@@ -57,7 +57,7 @@ export class ImportSide {
     this.#parts = parts;
     const { overlay, clock, log, metrics } = parts;
     const self = overlay.status().host.id;
-    this.#machine = new ImportMachine(this.#names, (key) => parts.isAtHome(key));
+    this.#machine = new ImportMachine(this.#names, parts.home);
     this.#driver = createDriver(this.#machine, clock, (action) => this.#perform(action));
     const { directory, streams } = overlay;
     const refused = metrics.counter("bridge_records_refused_total", "Records that mean nothing");

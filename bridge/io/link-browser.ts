@@ -1,5 +1,6 @@
 /** Browses the link for the types that rules and readers want, and keeps what it found. */
 import { setTimeout as sleep } from "node:timers/promises";
+import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import type { Logger } from "../../platform/logger.ts";
 import type { BrowseEvent, ZeroconfBackend } from "../zeroconf/backend.ts";
@@ -8,7 +9,11 @@ import type { BrowseEvent, ZeroconfBackend } from "../zeroconf/backend.ts";
 const TYPES_MAX = 256;
 const RETRY_MS = 1000;
 
+/** What a link has of a type is known by then: answers take up to 0.12 s, and addresses are asked for after. */
+const KNOWN_MS = 1500;
+
 export interface LinkBrowserParts {
+  readonly clock: Clock;
   readonly log: Logger;
   readonly backend: ZeroconfBackend;
   /** Whether the bridge carries services of that type at all. */
@@ -16,14 +21,19 @@ export interface LinkBrowserParts {
   onEvent(event: BrowseEvent): void;
 }
 
+interface Begun {
+  readonly ending: AbortController;
+  readonly atMs: number;
+}
+
 export class LinkBrowser {
   readonly #parts: LinkBrowserParts;
-  readonly #browses = new Map<string, AbortController>();
+  readonly #browses = new Map<string, Begun>();
   readonly #listed = new Set<string>();
   /** Of those, the ones that nobody announces now, gone longest first. */
   readonly #unlisted = new Set<string>();
   #wanted: ReadonlySet<string> = new Set();
-  #enumeration: AbortController | undefined;
+  #enumeration: Begun | undefined;
 
   constructor(parts: LinkBrowserParts) {
     this.#parts = parts;
@@ -32,6 +42,13 @@ export class LinkBrowser {
   /** Types that somebody on the link announces, as far as they were asked for. */
   get listed(): ReadonlySet<string> {
     return this.#listed;
+  }
+
+  /** Monotonic time from which on the link's services of a type are known, if they are browsed at all. */
+  isKnownFromMs(type: string): number {
+    if (!this.#parts.isBridgeable(type)) return 0;
+    const begun = this.#browses.get(type.toLowerCase()) ?? this.#enumeration;
+    return begun === undefined ? 0 : begun.atMs + KNOWN_MS;
   }
 
   /**
@@ -59,14 +76,14 @@ export class LinkBrowser {
     );
     for (const [type, browse] of this.#browses) {
       if (types.has(type)) continue;
-      browse.abort();
+      browse.ending.abort();
       this.#browses.delete(type);
     }
     for (const type of types) {
       if (this.#browses.has(type)) continue;
-      const browse = new AbortController();
+      const browse = this.#begin();
       this.#browses.set(type, browse);
-      void this.#browse(type, browse.signal);
+      void this.#browse(type, browse.ending.signal);
     }
   }
 
@@ -90,14 +107,18 @@ export class LinkBrowser {
     for (const gone of found.values()) onEvent(gone);
   }
 
+  #begin(): Begun {
+    return { ending: new AbortController(), atMs: this.#parts.clock.monotonicMs() };
+  }
+
   #enumerate(): void {
     if (this.#enumeration !== undefined) return;
-    this.#enumeration = new AbortController();
-    void this.#followTypes(this.#enumeration.signal);
+    this.#enumeration = this.#begin();
+    void this.#followTypes(this.#enumeration.ending.signal);
   }
 
   #endEnumeration(): void {
-    this.#enumeration?.abort();
+    this.#enumeration?.ending.abort();
     this.#enumeration = undefined;
     this.#listed.clear();
     this.#unlisted.clear();

@@ -2,8 +2,10 @@ import { describe, expect, it } from "vitest";
 import { SLOTS, slotOfOrigin } from "../../../bridge/crew/slots.ts";
 import { originIdOf, type ServiceRecord } from "../../../bridge/exchange/service-record.ts";
 import type { ImportAction, ImportSituation } from "../../../bridge/importer/import-events.ts";
+import type { HomeLink } from "../../../bridge/importer/free-places.ts";
 import { ImportMachine } from "../../../bridge/importer/import-machine.ts";
 import type { ImportRule } from "../../../bridge/rules/rule.ts";
+import { serviceKey } from "../../../bridge/zeroconf/service.ts";
 import { aRecord, idOf } from "../exchange/samples.ts";
 
 const [ANNA, BERTA, MALLORY] = ["anna", "berta", "mallory"].map(idOf) as [string, string, string];
@@ -27,8 +29,15 @@ function situation(given: Partial<ImportSituation> = {}): ImportSituation {
   };
 }
 
-function importing(given: Partial<ImportSituation> = {}, names = new Map<string, string>()) {
-  const machine = new ImportMachine(names, () => false);
+/** A link without services, of which a host knows since time 0. */
+const EMPTY_HOME: HomeLink = { isAtHome: () => false, isKnownFromMs: () => 0 };
+
+function importing(
+  given: Partial<ImportSituation> = {},
+  names = new Map<string, string>(),
+  home = EMPTY_HOME,
+) {
+  const machine = new ImportMachine(names, home);
   const actions = machine.step({ type: "situation", situation: situation(given) }, 0);
   return { machine, actions };
 }
@@ -215,6 +224,27 @@ describe("a link", () => {
       count += shows(machine.step(heard({ instance: `service ${i}` }), 1)).length;
     expect(count).toBe(512);
     expect(machine.views().filter(({ reason }) => /512 services/.test(reason)).length).toBe(88);
+  });
+
+  it("waits with the first name until the link's own services are known", () => {
+    const home = new Set<string>();
+    const { machine } = importing({}, new Map(), {
+      isAtHome: (key) => home.has(key),
+      isKnownFromMs: () => 1500,
+    });
+    expect(shows(machine.step(heard(), 100))).toEqual([]);
+    expect(machine.views()[0]!.reason).toMatch(/own services are being browsed/);
+    expect(machine.wakeAtMs).toBe(1500);
+    home.add(serviceKey(heard().statement.record));
+    const [wanted] = shows(machine.step({ type: "tick" }, 1500));
+    expect(wanted!.names[0]).toBe("Tom's Music v1.2 (anna)");
+  });
+
+  it("does not wait with a name that a colleague has shown", () => {
+    const home = { isAtHome: () => false, isKnownFromMs: () => 1500 };
+    const { machine } = importing({}, new Map(), home);
+    machine.step({ type: "shown", originId: ORIGIN, instance: "X", port: 7, by: "colleague" }, 50);
+    expect(shows(machine.step(heard(), 100))).toMatchObject([{ names: ["X"], isTakeover: true }]);
   });
 
   it("gives two services of one name two names", () => {

@@ -12,6 +12,7 @@ afterEach(() => {
 
 /** Browses all types of a link that lists what it is told. */
 function browseAll() {
+  const clock = { atMs: 10_000, monotonicMs: () => clock.atMs, wallMs: () => 0 };
   const types = new EventQueue<TypeEvent>();
   const browsed = new Set<string>();
   const backend: Pick<ZeroconfBackend, "browse" | "browseTypes"> = {
@@ -23,7 +24,7 @@ function browseAll() {
     },
   };
   const browser = new LinkBrowser({
-    log: SILENT,
+    ...{ clock, log: SILENT },
     backend: backend as ZeroconfBackend,
     isBridgeable: () => true,
     onEvent: () => {},
@@ -32,6 +33,7 @@ function browseAll() {
   browser.set(true, new Set());
   return {
     browser,
+    clock,
     browsed,
     async tell(type: TypeEvent["type"], serviceTypes: readonly string[]): Promise<void> {
       for (const serviceType of serviceTypes) types.push({ type, serviceType });
@@ -53,4 +55,15 @@ it("goes on browsing a type that is gone, until its place is needed by one that 
     256,
   ]);
   expect(browser.listed.size).toBe(256);
+});
+
+it("knows what a link has of a type some time after the type was listed, or could have been", async () => {
+  const { browser, clock, tell } = browseAll();
+  expect(browser.isKnownFromMs("_http._tcp")).toBe(11_500);
+  clock.atMs += 5000;
+  expect(browser.isKnownFromMs("_http._tcp")).toBe(11_500);
+  await tell("found", ["_http._tcp"]);
+  expect(browser.isKnownFromMs("_HTTP._tcp")).toBe(16_500);
+  browser.stop();
+  expect(browser.isKnownFromMs("_http._tcp")).toBe(0);
 });
