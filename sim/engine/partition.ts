@@ -337,7 +337,7 @@ export class Partition implements Outbox {
         this.#type = type;
         this.protocol.onMessage(to, from, type, a, b, c, list);
       }
-    } else if (type === TICK.comeBack || type >= TICK.hostLeave) this.#tick(to, type, a, b);
+    } else if (isOfAbsent(type)) this.#tick(to, type, a, b);
     if (list !== NONE) lists.release(list);
   }
 
@@ -389,4 +389,9 @@ export class Partition implements Outbox {
     this.nowNs = atNs;
     this.#population.follow(this.#parts.script[this.#nextScript++]!);
   }
+}
+
+/** Timers that go on while a node is absent: those of its coming back and of its hosts. */
+function isOfAbsent(type: number): boolean {
+  return type === TICK.comeBack || (type >= TICK.hostLeave && type < TIMER + PROTOCOL_TYPE);
 }
