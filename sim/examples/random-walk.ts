@@ -7,6 +7,7 @@
  * steps (Gkantsidis, Mihail and Saberi 2004). The node that searches asks one node after the other;
  * who is asked says whether it keeps the key, and names one of its neighbours to go on with.
  */
+import { NS_PER_S } from "../engine/delay.ts";
 import { NONE } from "../engine/event-slab.ts";
 import {
   ANSWER,
@@ -30,7 +31,7 @@ const DEGREE = 8;
 const PREFIX_BITS = 4;
 const STEPS_MAX = 200;
 /** How often a node looks whether it still has enough neighbours. */
-const CHECK_NS = 5_000_000_000;
+const CHECK_NS = 5 * NS_PER_S;
 
 /** Words of a walk. */
 const NODE = 0;
@@ -64,6 +65,8 @@ class RandomWalk implements Protocol {
   /** DEGREE words a row, of which the first ones are filled. */
   readonly #neighbours: Int32Array;
   readonly #counts: Uint8Array;
+  /** 1 for those that have joined, and look after their neighbours. */
+  readonly #isReady: Uint8Array;
   /** Walks under way, and rows of them that are free. */
   #walks = new Int32Array(WIDTH * 256);
   #starts = new Float64Array(256);
@@ -76,6 +79,7 @@ class RandomWalk implements Protocol {
     this.#shift = shift;
     this.#neighbours = new Int32Array(rows * DEGREE);
     this.#counts = new Uint8Array(rows);
+    this.#isReady = new Uint8Array(rows);
   }
 
   start(node: number, contact: number): void {
@@ -85,6 +89,7 @@ class RandomWalk implements Protocol {
 
   stop(node: number): void {
     this.#counts[node >> this.#shift] = 0;
+    this.#isReady[node >> this.#shift] = 0;
   }
 
   onMessage(node: number, from: number, type: number, a: number): void {
@@ -116,15 +121,20 @@ class RandomWalk implements Protocol {
     if (isOfNow) this.#remove(node, to);
     if (type === STEP && isOfNow) this.#step(walk, NONE);
     else if (type === STEP) this.#free.push(walk);
-    else if (isOfNow && this.#counts[node >> this.#shift] === 0) this.#out.joinFailed(node);
+    else if (isOfNow && this.#isReady[node >> this.#shift] === 0) this.#out.joinFailed(node);
   }
 
   onTimer(node: number): void {
+    const row = node >> this.#shift;
     const contact = this.#anyNeighbour(node);
-    if (contact === NONE) this.#out.joinFailed(node);
-    else if (this.#counts[node >> this.#shift]! < DEGREE / 2)
+    if (contact === NONE) {
+      this.#isReady[row] = 0;
+      this.#out.joinFailed(node);
+      return;
+    }
+    if (this.#counts[row]! < DEGREE / 2)
       this.#out.request(node, contact, JOIN, 0, 0, 0, NONE, NONE);
-    if (contact !== NONE) this.#out.after(node, CHECK_NS, CHECK, 0);
+    this.#out.after(node, CHECK_NS, CHECK, 0);
   }
 
   lookup(node: number, keyHigh: number, keyLow: number, tag: number): void {
@@ -164,6 +174,7 @@ class RandomWalk implements Protocol {
   }
 
   #become(node: number): void {
+    this.#isReady[node >> this.#shift] = 1;
     this.#out.joined(node);
     this.#out.after(node, CHECK_NS, CHECK, 0);
   }
@@ -191,7 +202,8 @@ class RandomWalk implements Protocol {
       this.#add(node, other);
       this.#out.send(node, other, GREET, 0, 0, 0, NONE);
     }
-    this.#become(node);
+    // Who has joined asks for more neighbours only; its timer goes on.
+    if (this.#isReady[node >> this.#shift] === 0) this.#become(node);
   }
 
   /** @param next NONE: begins anew, at a neighbour of the node's own */

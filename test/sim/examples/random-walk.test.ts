@@ -35,6 +35,14 @@ describe("a protocol in one file", () => {
     expect(last.believedDelivery).toBeGreaterThan(0.5);
   });
 
+  it("looks after its neighbours no more often where there are too few nodes for all of them", () => {
+    const joins = (durationS: number): number =>
+      run({ nodes: 3, durationS }).traffic.find(({ type }) => type === "join")!.messages;
+    // Each of three nodes asks for more every 5 s.
+    expect(joins(60) - joins(30)).toBeGreaterThan(12);
+    expect(joins(60) - joins(30)).toBeLessThan(24);
+  });
+
   it("is the same with the same seed", () => {
     const small = { nodes: 50, durationS: 5 };
     expect(run(small)).toEqual(run(small));
