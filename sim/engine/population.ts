@@ -49,6 +49,8 @@ export class Population {
   readonly #churnKey: number;
   /** How often each host came up. */
   readonly #hostCounts: Uint16Array;
+  /** Nodes that failed for good, and all of their hosts. */
+  readonly #failed = new Set<number>();
 
   constructor(parts: PopulationParts) {
     this.#parts = parts;
@@ -160,6 +162,7 @@ export class Population {
     const { desk, nodes, scenario } = this.#parts;
     const hosts = this.#parts.hosts!;
     const isUp = nodes.states[this.#rowOf(node)] !== ABSENT;
+    if (this.#failed.has(node)) return;
     if (type === TICK.noticed) {
       if (!isUp) return;
       hosts.say(node);
@@ -178,10 +181,8 @@ export class Population {
       const awayNs = this.#sessions.absenceNs(node * HOSTS_MAX + host, count);
       desk.after(node, awayNs, TICK.hostBack, host);
     }
-    if (!isBack && !hosts.isAnyLive(node)) {
-      hosts.forget(node);
-      this.#leave(node, false);
-    } else if (isBack && !isUp) this.arrive(node);
+    if (!isBack && !hosts.isAnyLive(node)) this.#leave(node, false);
+    else if (isBack && !isUp) this.arrive(node);
     else desk.after(node, scenario.hosts.noticeMs * NS_PER_MS, TICK.noticed, 0);
   }
 
@@ -201,11 +202,12 @@ export class Population {
 
   /** @param comesBack after its absence, as its sessions have it */
   #leave(node: number, comesBack: boolean): void {
-    const { nodes, desk, protocol } = this.#parts;
+    const { nodes, desk, hosts, protocol } = this.#parts;
     const row = this.#rowOf(node);
     if (nodes.states[row] === ABSENT) return;
     if (nodes.states[row] === JOINED) desk.changes.push(~node);
     protocol.stop(node);
+    hosts?.forget(node);
     nodes.states[row] = ABSENT;
     nodes.waitsFrom[row] = ++nodes.asked[row]!;
     if (!comesBack) return;
@@ -218,7 +220,10 @@ export class Population {
       if (nodes.states[this.#rowOf(node)] === ABSENT) continue;
       if (unit(this.#churnKey, node, ~step.number) >= step.share) continue;
       this.#leave(node, false);
-      if (step.type === "fail") continue;
+      if (step.type === "fail") {
+        this.#failed.add(node);
+        continue;
+      }
       const awayNs = Math.floor(unit(this.#churnKey, node, ~step.number - 1) * step.spreadNs);
       desk.after(node, Math.max(1, awayNs), TICK.comeBack, 0);
     }

@@ -111,4 +111,13 @@ describe("subnets as nodes (mDHT §3.4.1.1)", () => {
     expect(changes(subnets) * 20).toBeLessThan(changes(hosts));
     expect(subnets.samples.at(-1)!.hostRetries).toBeGreaterThan(0);
   });
+
+  it("are gone for good when they fail, with all of their hosts, those that were away too", () => {
+    const massFailure = { atS: 40, share: 0.5 };
+    const failing = { ...busy, absenceS: 5, massFailure };
+    const { samples } = run({ nodes: 40, rate: 20, hosts: SETTINGS, churn: failing });
+    const present = samples.filter(({ timeS }) => timeS > 40).map((sample) => sample.present);
+    expect(Math.max(...present)).toBeLessThan(30);
+    expect(Math.min(...present)).toBeGreaterThan(10);
+  });
 });
