@@ -33,7 +33,7 @@ const ORIGIN = 2 ** ORIGIN_BITS - 1;
 export interface RecordDeskParts {
   readonly scenario: Scenario;
   readonly outbox: Pick<Outbox, "nowNs" | "send" | "after">;
-  readonly protocol: Protocol;
+  readonly protocol: Pick<Protocol, "lookup" | "neighbours">;
   readonly directory: Directory;
   readonly hosts: HostSets | undefined;
   readonly probes: Probes;
@@ -41,7 +41,6 @@ export interface RecordDeskParts {
 }
 
 interface OpenGet {
-  readonly node: number;
   readonly record: number;
   choice: number;
   tries: number;
@@ -58,7 +57,8 @@ export class RecordDesk {
   readonly #choices: Int8Array;
   /** By record: the owner of its first key, while that of its second is looked for. */
   readonly #firstOwners = new Map<number, number>();
-  readonly #gets = new Map<number, OpenGet>();
+  /** By node and number. */
+  readonly #gets = new Map<number, Map<number, OpenGet>>();
   #nextPut = 0;
   #nextGet = 0;
   #finished = 0;
@@ -95,6 +95,7 @@ export class RecordDesk {
   begin(node: number): void {
     const { outbox } = this.#parts;
     const { repairS, getIntervalS } = this.#scenario;
+    this.#gets.delete(node); // of before it went: nobody waits for them
     outbox.after(node, Math.floor(this.#drawn(node) * repairS * NS_PER_S), TICK.repair, 0);
     if (getIntervalS > 0) this.#expectGet(node);
   }
@@ -110,7 +111,7 @@ export class RecordDesk {
     if (type === TICK.repair) {
       this.#repair(node);
       outbox.after(node, repairS * NS_PER_S, TICK.repair, 0);
-    } else if (id !== NONE) this.#onGetDue(id);
+    } else if (id !== NONE) this.#onGetDue(node, id);
     else {
       this.#beginGet(node);
       this.#expectGet(node);
@@ -141,7 +142,7 @@ export class RecordDesk {
     else if (type === TYPE.offer) this.#onOffer(node, from, a);
     else if (type === TYPE.want) this.#onWant(node, from, a);
     else if (type === TYPE.fetch) this.#onFetch(node, from, a, b, c);
-    else if (type === TYPE.fetched) this.#onFetched(a, b !== 0);
+    else if (type === TYPE.fetched) this.#onFetched(node, a, b !== 0);
   }
 
   /** @param nodes all that there are */
@@ -242,22 +243,23 @@ export class RecordDesk {
     const record = this.#popular(this.#drawn(node));
     if (this.#choices[record] === NONE) return;
     const id = this.#nextGet++;
-    this.#gets.set(id, { node, record, choice: 0, tries: 1 });
+    const open = this.#gets.get(node) ?? new Map<number, OpenGet>();
+    this.#gets.set(node, open.set(id, { record, choice: 0, tries: 1 }));
     outbox.after(node, GET_NS, TICK.get, id);
     this.#lookUp(node, record, 0, GET, id);
   }
 
-  #onGetDue(id: number): void {
-    const open = this.#gets.get(id);
+  #onGetDue(node: number, id: number): void {
+    const open = this.#getOf(node, id);
     if (open === undefined) return;
-    if (open.tries >= GET_TRIES) return this.#endGet(id, false);
+    if (open.tries >= GET_TRIES) return this.#endGet(node, id, false);
     open.tries++;
-    this.#parts.outbox.after(open.node, GET_NS, TICK.get, id);
-    this.#lookUp(open.node, open.record, open.choice, GET, id);
+    this.#parts.outbox.after(node, GET_NS, TICK.get, id);
+    this.#lookUp(node, open.record, open.choice, GET, id);
   }
 
   #fetch(node: number, id: number, owner: number): void {
-    const open = this.#gets.get(id);
+    const open = this.#getOf(node, id);
     if (open === undefined) return;
     if (owner === node) this.#onFetch(node, node, id, open.record, node);
     else this.#parts.outbox.send(node, owner, TYPE.fetch, id, open.record, node, NONE);
@@ -276,27 +278,29 @@ export class RecordDesk {
   }
 
   #answer(node: number, origin: number, id: number, isThere: boolean): void {
-    if (node === origin) this.#onFetched(id, isThere);
+    if (node === origin) this.#onFetched(node, id, isThere);
     else this.#parts.outbox.send(node, origin, TYPE.fetched, id, isThere ? 1 : 0, 0, NONE);
   }
 
-  #onFetched(id: number, isThere: boolean): void {
-    const open = this.#gets.get(id);
+  #onFetched(node: number, id: number, isThere: boolean): void {
+    const open = this.#getOf(node, id);
     if (open === undefined) return;
-    if (isThere) return this.#endGet(id, true);
+    if (isThere) return this.#endGet(node, id, true);
     const hasOther = this.#scenario.placement === "two-choices" && open.choice === 0;
     if (!hasOther) return; // the timer tries once more
     open.choice = 1;
-    this.#lookUp(open.node, open.record, 1, GET, id);
+    this.#lookUp(node, open.record, 1, GET, id);
   }
 
-  #endGet(id: number, isFound: boolean): void {
-    const open = this.#gets.get(id);
-    this.#gets.delete(id);
-    // Who asked is gone, and nobody misses the answer.
-    if (open === undefined || this.#parts.stateOf(open.node) === ABSENT) return;
+  #endGet(node: number, id: number, isFound: boolean): void {
+    this.#gets.get(node)?.delete(id);
     this.#finished++;
     if (!isFound) this.#failed++;
+  }
+
+  /** Undefined when it has ended, or its node went meanwhile. */
+  #getOf(node: number, id: number): OpenGet | undefined {
+    return this.#gets.get(node)?.get(id);
   }
 
   // What both need.
@@ -313,8 +317,8 @@ export class RecordDesk {
 
   #liveOf(node: number): number {
     const { hosts, stateOf } = this.#parts;
-    if (hosts !== undefined) return hosts.live[node]!;
-    return stateOf(node) === ABSENT ? 0 : 1;
+    if (stateOf(node) === ABSENT) return 0;
+    return hosts === undefined ? 1 : hosts.live[node]!;
   }
 
   #popular(probability: number): number {

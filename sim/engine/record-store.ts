@@ -106,7 +106,8 @@ export class RecordStore {
   #place(record: number, live: number): number {
     const hosts: number[] = [];
     for (let host = 0; host < 16; host++) if (((live >>> host) & 1) === 1) hosts.push(host);
-    const weight = (host: number): number => draw(this.#key, record, host);
+    // Counters under 0, since those from 0 on make the record's keys: a node has records of like keys.
+    const weight = (host: number): number => draw(this.#key, record, ~host);
     hosts.sort((a, b) => weight(b) - weight(a));
     return hosts.slice(0, this.#copies).reduce((mask, host) => mask | (1 << host), 0);
   }

@@ -1,6 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { CHORD } from "../../../sim/chord/chord.ts";
-import { Simulation, type Outcome, type ProtocolFactory } from "../../../sim/engine/simulation.ts";
+import { draw } from "../../../sim/engine/dice.ts";
+import { NS_PER_S } from "../../../sim/engine/delay.ts";
+import { Directory, rankNodes } from "../../../sim/engine/directory.ts";
+import { TICK } from "../../../sim/engine/engine-types.ts";
+import { NONE } from "../../../sim/engine/event-slab.ts";
+import { JOINED } from "../../../sim/engine/node-states.ts";
+import { Probes } from "../../../sim/engine/probes.ts";
+import { RecordDesk } from "../../../sim/engine/record-desk.ts";
+import {
+  createIds,
+  Simulation,
+  type Outcome,
+  type ProtocolFactory,
+} from "../../../sim/engine/simulation.ts";
 import { RecordStore } from "../../../sim/engine/record-store.ts";
 import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
@@ -69,6 +82,44 @@ describe("records", () => {
   });
 });
 
+describe("a get", () => {
+  /** Node 1 gets the only record, which node 0 keeps; `meanwhile` the answer is under way. */
+  function gets(meanwhile: (desk: RecordDesk) => void): number {
+    const scenario = scenarioOf({ records: { ...records, count: 1, putAtS: 0, putSpreadS: 0 } });
+    const ids = createIds(1, 2);
+    const directory = new Directory(ids, rankNodes(ids));
+    directory.set(0, true);
+    const sent: (() => void)[] = [];
+    const desk = new RecordDesk({
+      ...{ scenario, directory, hosts: undefined, probes: new Probes(1) },
+      outbox: {
+        nowNs: 60 * NS_PER_S,
+        send: (from, to, type, a, b, c) => sent.push(() => desk.onMessage(to, from, type, a, b, c)),
+        after() {},
+      },
+      protocol: {
+        lookup: (node, _high, _low, tag) => desk.onFound(node, tag, 0),
+        neighbours: (_node, _high, _low, _count, into) => {
+          into[0] = 0;
+          return 1;
+        },
+      },
+      stateOf: () => JOINED,
+    });
+    desk.putNext();
+    desk.onTimer(1, TICK.get, NONE);
+    sent.shift()!();
+    meanwhile(desk);
+    sent.shift()!();
+    return desk.result(2).gets;
+  }
+
+  it("ends with its answer, unless that is for who the node was before", () => {
+    expect(gets(() => {})).toBe(1);
+    expect(gets((desk) => desk.begin(1))).toBe(0);
+  });
+});
+
 describe("a node's records", () => {
   it("are at as many hosts as wanted, and are copied when one of them goes", () => {
     let live = 0b1111;
@@ -84,5 +135,17 @@ describe("a node's records", () => {
     const left = store.recordsOf(0).filter((record) => store.has(0, record)).length;
     expect(left).toBeGreaterThan(0);
     expect(left).toBeLessThan(50);
+  });
+
+  it("are shared by its hosts alike, near to each other as their keys are", () => {
+    const key = 7;
+    const store = new RecordStore(1, key, () => 0b1111);
+    // A node of the 16th part of the ring that its id is in.
+    const isOwn = (record: number): boolean => draw(key, record, 0) >>> 28 === 7;
+    for (let record = 0; record < 16_000; record++) if (isOwn(record)) store.keep(0, record);
+    for (const count of store.copiesByHost([0])) {
+      expect(count).toBeGreaterThan(200);
+      expect(count).toBeLessThan(300);
+    }
   });
 });
