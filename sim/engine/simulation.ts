@@ -157,10 +157,10 @@ export class Simulation {
 
   /** Runs a while after the other; between two of them others have a turn. */
   *run(exchange?: Exchange): Generator<Turn> {
-    const { durationS, sampleS } = this.#scenario;
+    const { sampleS } = this.#scenario;
     const { probes } = this.partition;
     for (let sample = 0; sample < this.#samples; sample++) {
-      const endS = Math.min(durationS, (sample + 1) * sampleS);
+      const endS = endOf(sample, this.#scenario);
       probes.enter(sample);
       for (let nowS = sample * sampleS; nowS < endS;) {
         const nextS = Math.min(endS, nowS + TURN_S);
@@ -214,8 +214,17 @@ export class Simulation {
   }
 }
 
-export function samplesOf({ durationS, sampleS }: Scenario): number {
-  return Math.max(1, Math.ceil(durationS / sampleS));
+type Times = Pick<Scenario, "durationS" | "sampleS">;
+
+/** 2.1 s have seven samples of 0.3 s, though 2.1 / 0.3 is a little more than 7. */
+export function samplesOf({ durationS, sampleS }: Times): number {
+  return Math.max(1, Math.ceil((durationS / sampleS) * (1 - 1e-12)));
+}
+
+/** In seconds; the last sample may be shorter than the others. */
+function endOf(sample: number, times: Times): number {
+  const isLast = sample + 1 === samplesOf(times);
+  return isLast ? times.durationS : (sample + 1) * times.sampleS;
 }
 
 export interface Found {
@@ -256,11 +265,11 @@ export function outcomeOf(scenario: Scenario, found: Found): Outcome {
   };
 }
 
-function sampleOf({ durationS, sampleS }: Scenario, probes: Probes, sample: number): Sample {
+function sampleOf(scenario: Scenario, probes: Probes, sample: number): Sample {
   const count = (column: number): number => probes.at(sample, column);
   const share = (part: number, all: number): number | null => (all === 0 ? null : part / all);
   return {
-    timeS: Math.min(durationS, (sample + 1) * sampleS),
+    timeS: endOf(sample, scenario),
     present: count(COUNT.present),
     joined: count(COUNT.joined),
     believedDelivery: share(count(COUNT.delivered), count(COUNT.sent)),

@@ -4,6 +4,7 @@ import {
   type ProtocolFactory,
   type ProtocolParts,
 } from "../../../sim/engine/simulation.ts";
+import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
 import { PROTOCOL_TYPE, type Protocol } from "../../../sim/engine/protocol.ts";
 import { scenarioOf } from "../scenarios.ts";
 
@@ -56,6 +57,25 @@ class Clocks implements Protocol {
     return [];
   }
 }
+
+describe("samples", () => {
+  it.each([
+    [2.1, 0.3, 7],
+    [2.7, 0.3, 9],
+    [10, 3, 4],
+    [10, 5, 2],
+    [1, 2, 1],
+  ])("of %d s by %d s are as many as there are times for", (durationS, sampleS, count) => {
+    const scenario = scenarioOf({ nodes: 1, durationS, sampleS });
+    const parts = { scenario, protocol: KADEMLIA, matrix: [], churnTrace: [], trace: undefined };
+    const simulation = new Simulation(parts);
+    for (const _ of simulation.run());
+    const times = simulation.outcome().samples.map(({ timeS }) => timeS);
+    expect(times).toHaveLength(count);
+    expect(times.at(-1)).toBe(durationS);
+    expect(times).toEqual([...new Set(times)]);
+  });
+});
 
 describe("timers of a protocol", () => {
   it("come while their node is there, and never when it went", () => {
