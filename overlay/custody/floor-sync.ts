@@ -51,6 +51,8 @@ export class FloorSync {
   readonly #hasBrought: boolean;
   /** Hosts to ask. */
   readonly #owed = new Set<string>();
+  /** Of those that are back, the slots that they lacked at the last look. */
+  readonly #missing = new Map<string, ReadonlySet<string>>();
   #timer: Timer | undefined;
   #retryMs = RETRY_MS;
   #isAsking = false;
@@ -76,6 +78,7 @@ export class FloorSync {
     for (const host of this.#owed)
       if (!hosts.includes(host)) {
         this.#owed.delete(host);
+        this.#missing.delete(host);
         this.#gone.add(host);
       }
     if (this.#owed.size === 0 || this.#timer !== undefined || this.#isAsking) return;
@@ -103,36 +106,43 @@ export class FloorSync {
 
   async #ask(host: string): Promise<void> {
     const { records, log } = this.#parts;
+    const before = this.#missing.get(host);
+    const held = [...records.store.all()].filter(({ slotId }) => before?.has(slotId) ?? true);
     try {
-      const held = [...records.store.all()];
+      const missing = new Set<string>();
       for (let at = 0; at < held.length; at += FLOORS_ASKED_MAX)
-        await this.#compare(host, held.slice(at, at + FLOORS_ASKED_MAX));
-      this.#owed.delete(host);
-      this.#back.delete(host);
+        for (const slotId of await this.#compare(host, held.slice(at, at + FLOORS_ASKED_MAX)))
+          missing.add(slotId);
+      if (missing.size > 0 && this.#back.has(host)) {
+        // One of those that saw it come copies to it, if they all saw the same: that is waited for.
+        if (missing.size !== before?.size) return this.#lookAgain(host, missing);
+        this.#parts.owe(host, [...missing]);
+      }
+      for (const hosts of [this.#owed, this.#back, this.#missing]) hosts.delete(host);
     } catch (error) {
       log.debug("versions not compared", { host, reason: errorMessage(error) });
     }
   }
 
-  async #compare(host: string, held: readonly HeldRecord[]): Promise<void> {
+  #lookAgain(host: string, missing: ReadonlySet<string>): void {
+    if (this.#owed.has(host)) this.#missing.set(host, missing); // else it went meanwhile
+  }
+
+  /** @returns slots of what that host should have, and never had */
+  async #compare(host: string, held: readonly HeldRecord[]): Promise<string[]> {
     const { custodian } = this.#parts;
     const slotIds = held.map(({ slotId }) => slotId);
     const floors = await custodian.floors.ask(host, slotIds);
-    const missing = held.filter(
-      (one, i) => floors[i]?.version === 0n && this.#belongsTo(host, one),
-    );
-    // Who is new is given what it should have by one host of those that saw it come.
-    if (missing.length > 0 && this.#back.has(host))
-      this.#parts.owe(
-        host,
-        missing.map(({ slotId }) => slotId),
-      );
+    const missing: string[] = [];
     for (const [i, one] of held.entries()) {
       const floor = floors[i];
-      if (floor === undefined || floor.version === 0n) continue;
-      if (floor.version > one.record.version) await this.#update(host, one, floor);
+      if (floor === undefined) continue;
+      if (floor.version === 0n) {
+        if (this.#belongsTo(host, one)) missing.push(one.slotId);
+      } else if (floor.version > one.record.version) await this.#update(host, one, floor);
       else if (floor.version < one.record.version) await this.#tell(host, one);
     }
+    return missing;
   }
 
   /** Whether that host is one of those of the subnet that should keep it. */

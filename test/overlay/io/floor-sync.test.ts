@@ -6,12 +6,14 @@ import type { CopyPolicy } from "../../../overlay/types.ts";
 import { pairOf } from "../identity/members.ts";
 import { HOUR_MS, makeRecord } from "../records/fixture.ts";
 import { CLOCK, dial, stopAll, until } from "./loopback.ts";
-import { startHost, type SiteHost } from "./site.ts";
+import { startHost, startSite, type SiteHost } from "./site.ts";
 
 afterEach(stopAll);
 
 /** By then a mover has answered to a change of the hosts. */
 const SETTLED_MS = 600;
+/** By then hosts that met have looked twice at what each lacks, and sent it. */
+const COMPARED_MS = 2_500;
 
 async function put(host: SiteHost, record: SignedRecord): Promise<void> {
   const item = { record: encodeRecord(record), remainingMs: HOUR_MS };
@@ -112,3 +114,36 @@ describe("a holder that comes from the other side of a cut", () => {
     await until("copied to the last", () => versionAt(last, record) === 1n);
   });
 });
+
+describe.each<CopyPolicy>([{ type: "copies", count: 2 }, { type: "all" }])(
+  "a host that was off while others put, policy %o",
+  (policy) => {
+    it("is sent each record once, by one of those that saw it go and come", async () => {
+      const site = await startSite("quay", ["anna", "bert", "cora", "dora"]);
+      const [off, ...stayed] = site as [SiteHost, ...SiteHost[]];
+      const settle = async (): Promise<void> => {
+        for (const { mover } of site) mover.onChange();
+        await sleep(SETTLED_MS);
+      };
+      await settle();
+      for (const channel of off.siblings.channels()) channel.abort("off");
+      await until("apart", () => stayed.every(({ siblings }) => !siblings.has(off.id)));
+      await settle();
+      const records = Array.from({ length: 12 }, (_, i) => makeRecord({ key: `r${i}`, policy }));
+      for (const record of records) await put(stayed[0]!, record);
+      await Promise.all(stayed.map((host) => dial(off, host)));
+      await until("met", () => stayed.every(({ siblings }) => siblings.has(off.id)));
+      await settle();
+      await sleep(COMPARED_MS);
+      const here = records.filter((record) => versionAt(off, record) === 1n);
+      const ids = site.map(({ id }) => id);
+      const own = records.filter(({ key }) =>
+        placeCopies(key, ids, policy.type === "all" ? ids.length : 2).includes(off.id),
+      );
+      expect(own.length).toBeGreaterThan(0);
+      expect(here).toEqual(own);
+      const sentBytes = stayed.reduce((sum, one) => sum + one.neighbours.tally.repairBytes, 0);
+      expect(sentBytes).toBe(own.reduce((sum, record) => sum + encodeRecord(record).length, 0));
+    });
+  },
+);
