@@ -13,7 +13,7 @@ export { LinkMachine } from "./link/link-machine.ts";
 export type { LinkAction, LinkEvent, LinkPeer } from "./link/types.ts";
 export { checkClaim, compareClaims, createClaim } from "./subnet/claim.ts";
 export { FormationMachine } from "./subnet/formation-machine.ts";
-export type { FormationAction, FormationEvent, JoinFailure } from "./subnet/formation-machine.ts";
+export type { FormationAction, FormationEvent } from "./subnet/formation-machine.ts";
 export { toJoinFailure } from "./subnet/join-failure.ts";
 export { checkHostSet, fittingSets, type HostSet, type SetHost } from "./subnet/host-set.ts";
 export { STATEMENT_GOOD_FOR_MS } from "./subnet/host-set-machine.ts";
@@ -22,14 +22,14 @@ export { SubnetBook } from "./subnet/subnet-book.ts";
 export { compareDistance, positionOf } from "./routing/position.ts";
 export type { Routing, RoutingEntry, RoutingEvent } from "./routing/routing.ts";
 export type { Channel, Channels } from "./peers/channel.ts";
-export { HostSetExchange, type AddressStore } from "./peers/host-set-exchange.ts";
+export { HostSetExchange } from "./peers/host-set-exchange.ts";
 export { Neighbours } from "./peers/neighbours.ts";
 export { SiblingDesk } from "./peers/sibling-desk.ts";
 export { Siblings } from "./peers/siblings.ts";
 export { tryEach } from "./peers/try-each.ts";
 export { DurableRecords, type RecordPersistence } from "./records/durable-records.ts";
 export { placeInSubnet } from "./records/subnet-placement.ts";
-export { decodeRecord, slotIdOf, type SignedRecord } from "./records/record.ts";
+export { slotIdOf, type SignedRecord } from "./records/record.ts";
 export { RecordStore, type RecordOffer, type StoreChange } from "./records/record-store.ts";
 export { StoreClock, type ClockMark } from "./records/store-clock.ts";
 export {
@@ -46,7 +46,6 @@ export { serveRecords } from "./custody/record-service.ts";
 export { WatchDesk } from "./custody/watch-desk.ts";
 export { CALL, NOTICE } from "./schema/methods.ts";
 export {
-  HostSetsCodec,
   SignedCodec,
   SubnetHandoverCodec,
   type Membership,

@@ -1,8 +1,8 @@
 /**
  * The shape of every protocol core: events and time in, actions out.
  *
- * The driver in `platform/io/driver.ts` and the simulator are the two hosts of a machine, and it
- * cannot tell which one it has.
+ * `platform/driver.ts` hosts a machine, by the process' clock and timers or by a simulation's, and
+ * the machine cannot tell which it has.
  */
 
 /** What a host of machines feeds when `wakeAtMs` is reached. */

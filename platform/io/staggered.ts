@@ -2,8 +2,6 @@
 import { raceStaggered, type Attempts } from "../staggered.ts";
 import { SYSTEM_TIMERS } from "./system-timers.ts";
 
-export type { Attempts } from "../staggered.ts";
-
 /** @throws what the last attempt threw, when all failed; the reason of `signal` when that aborts */
 export function tryStaggered<Way, Result>(attempts: Attempts<Way, Result>): Promise<Result> {
   return raceStaggered(attempts, SYSTEM_TIMERS);

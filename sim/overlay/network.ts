@@ -49,7 +49,7 @@ export class Network {
   /** Hosts on the far side of a cut link, by link. */
   readonly #farSides = new Map<number, ReadonlySet<string>>();
   readonly #parted = new Set<string>();
-  /** When what two hosts share was last mended, by pair of places. */
+  /** When anything was last cut or mended. */
   #mendedMs = -Infinity;
   readonly #ears = new Map<string, (bytes: Uint8Array, from: string) => void>();
 

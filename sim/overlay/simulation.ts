@@ -40,6 +40,8 @@ const LOOK_EVERY_MS = 400;
 const TELL_EVERY_MS = 4_000;
 const CUT_AT_START_MS = [2_000, 9_000] as const;
 const VIOLATIONS_MAX = 40;
+/** All hosts were let in an hour before they start. */
+const ADMITTED_AT_MS = WALL_START_MS - 3_600_000;
 
 export interface RunResult {
   readonly seed: number;
@@ -115,14 +117,14 @@ class Simulation {
     this.#begin();
     await this.#scheduler.runUntil(FORMED_AT_MS);
     this.#tell(checkSurvivors(this.#running, this.#rules.claims, FORMED_AT_MS));
-    const mended = new FaultDriver({
+    const faults = new FaultDriver({
       network: this.#network,
       scenario: this.#scenario,
       hosts: () => this.#hosts.filter(({ isRetired }) => !isRetired),
       addHost: (link) => this.#addHost(link).start(),
       note: (text) => this.#note(text),
     });
-    mended.plan();
+    faults.plan();
     this.#workload.runUntil(calmAtMs);
     await this.#scheduler.runUntil(calmAtMs + 3_000);
     this.#network.trouble = CALM;
@@ -155,7 +157,7 @@ class Simulation {
     return {
       transport: this.#transport,
       overlayId: this.#authority.publicKey,
-      admittedAtMs: WALL_START_MS - 3_600_000,
+      admittedAtMs: ADMITTED_AT_MS,
       replicas: this.#scenario.replicas,
       places: () => this.#hosts.map(({ place }) => place),
       placeOf: (ip) => this.#byIp.get(ip),
@@ -177,7 +179,7 @@ class Simulation {
       host: key.publicKey,
       mayAdmit: true,
       linkSubnet: null,
-      wallMs: WALL_START_MS - 3_600_000,
+      wallMs: ADMITTED_AT_MS,
     });
     const errors = this.#scenario.clockErrors;
     const error = errors[at % errors.length]!;

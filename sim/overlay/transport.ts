@@ -60,7 +60,6 @@ const SYN_RETRY_MS = 1_000;
 
 /** One end of a connection. */
 export interface WireEnd {
-  readonly remote: Place;
   send(frame: Frame): void;
   /** Closes both ways; what was sent before still arrives. */
   end(): void;
@@ -146,8 +145,8 @@ export class Transport {
     };
     out.onReset = () => back.receiver?.onEnd();
     back.onReset = () => out.receiver?.onEnd();
-    back.receiver = begin({ remote: listener.place, send: (frame) => out.send(frame), end });
-    out.receiver = listener.accept({ remote: from.place, send: (frame) => back.send(frame), end });
+    back.receiver = begin({ send: (frame) => out.send(frame), end });
+    out.receiver = listener.accept({ send: (frame) => back.send(frame), end });
   }
 }
 

@@ -37,7 +37,7 @@ export class RecordRules {
     ];
   }
 
-  /** What is read once all is mended. @param from a copy count below which nothing is asked */
+  /** What is read once all is mended. */
   atTheEnd(reads: readonly FinalRead[]): Violation[] {
     return reads.flatMap((read) => this.#read(read));
   }
