@@ -13,8 +13,8 @@ import {
 } from "../../../overlay/schema/messages.ts";
 import { pairOf } from "../identity/members.ts";
 import { HOUR_MS, keyOf, makeRecord } from "../records/fixture.ts";
-import { dial, stopAll } from "./loopback.ts";
-import { introduceSites, startSite, type SiteHost } from "./site.ts";
+import { dial, stopAll } from "../io/loopback.ts";
+import { introduceSites, startSite, type SiteHost } from "../io/site.ts";
 
 afterEach(stopAll);
 

@@ -7,9 +7,9 @@ import { Neighbours } from "../../../overlay/peers/neighbours.ts";
 import { SubnetBook } from "../../../overlay/subnet/subnet-book.ts";
 import { pairOf } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
-import { setAt } from "./dialled-set.ts";
-import { dial, startPeer, stopAll, until, type Peer } from "./loopback.ts";
-import { ListedRouting, startHost } from "./site.ts";
+import { setAt } from "../io/dialled-set.ts";
+import { dial, startPeer, stopAll, until, type Peer } from "../io/loopback.ts";
+import { ListedRouting, startHost } from "../io/site.ts";
 
 afterEach(stopAll);
 

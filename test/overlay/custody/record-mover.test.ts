@@ -6,8 +6,8 @@ import { encodeRecord, type SignedRecord } from "../../../overlay/records/record
 import type { CopyPolicy } from "../../../overlay/types.ts";
 import { pairOf } from "../identity/members.ts";
 import { HOUR_MS, makeRecord } from "../records/fixture.ts";
-import { dial, stopAll, until } from "./loopback.ts";
-import { introduceSites, startHost, startSite, type SiteHost } from "./site.ts";
+import { dial, stopAll, until } from "../io/loopback.ts";
+import { introduceSites, startHost, startSite, type SiteHost } from "../io/site.ts";
 
 afterEach(stopAll);
 

@@ -5,8 +5,8 @@ import { WatchFeed } from "../../../overlay/io/watch-feed.ts";
 import type { WatchEvent } from "../../../overlay/types.ts";
 import { pairOf } from "../identity/members.ts";
 import { keyOf } from "../records/fixture.ts";
-import { CLOCK, dial, stopAll, until } from "./loopback.ts";
-import { introduceSites, startSite, type SiteHost } from "./site.ts";
+import { CLOCK, dial, stopAll, until } from "../io/loopback.ts";
+import { introduceSites, startSite, type SiteHost } from "../io/site.ts";
 
 afterEach(stopAll);
 

@@ -5,8 +5,8 @@ import { encodeRecord, slotIdOf, type SignedRecord } from "../../../overlay/reco
 import type { CopyPolicy } from "../../../overlay/types.ts";
 import { pairOf } from "../identity/members.ts";
 import { HOUR_MS, makeRecord } from "../records/fixture.ts";
-import { CLOCK, dial, stopAll, until } from "./loopback.ts";
-import { startHost, startSite, type SiteHost } from "./site.ts";
+import { CLOCK, dial, stopAll, until } from "../io/loopback.ts";
+import { startHost, startSite, type SiteHost } from "../io/site.ts";
 
 afterEach(stopAll);
 

@@ -7,8 +7,8 @@ import { GetResponseCodec, type RecordItem } from "../../../overlay/schema/messa
 import type { CopyPolicy } from "../../../overlay/types.ts";
 import { pairOf } from "../identity/members.ts";
 import { HOUR_MS, keyOf, makeRecord } from "../records/fixture.ts";
-import { dial, startPeer, stopAll, until } from "./loopback.ts";
-import { startHost, startSite, type SiteHost } from "./site.ts";
+import { dial, startPeer, stopAll, until } from "../io/loopback.ts";
+import { startHost, startSite, type SiteHost } from "../io/site.ts";
 
 afterEach(stopAll);
 

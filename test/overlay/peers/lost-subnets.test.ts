@@ -3,7 +3,7 @@ import { createRandom } from "../../../platform/random.ts";
 import { LostSubnets, type Reached } from "../../../overlay/peers/lost-subnets.ts";
 import { pairOf } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
-import { setAt } from "./dialled-set.ts";
+import { setAt } from "../io/dialled-set.ts";
 
 describe("subnets that are not reached", () => {
   let clock: SetClock;

@@ -5,7 +5,7 @@ import { Siblings } from "../../../overlay/peers/siblings.ts";
 import { WatchDesk } from "../../../overlay/custody/watch-desk.ts";
 import { pairOf } from "../identity/members.ts";
 import { keyOf } from "../records/fixture.ts";
-import { dial, startPeer, stopAll, until } from "./loopback.ts";
+import { dial, startPeer, stopAll, until } from "../io/loopback.ts";
 
 afterEach(stopAll);
 

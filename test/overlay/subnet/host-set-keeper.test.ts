@@ -6,7 +6,7 @@ import { SYSTEM_TIMERS } from "../../../platform/io/system-timers.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { membershipOf, OVERLAY, pairOf, WALL_MS } from "../identity/members.ts";
 import { SetClock } from "../records/fixture.ts";
-import { setHostOf, SUBNET } from "../subnet/statements.ts";
+import { setHostOf, SUBNET } from "./statements.ts";
 
 const YEAR_MS = 365 * 24 * 3_600_000;
 const HOUR_S = 3_600;
