@@ -1,5 +1,5 @@
 /** `causeway sim` and `causeway bench sim`: runs one command and ends with its exit status. */
-import { errorCode } from "../platform/errors.ts";
+import { errorCode, errorMessage } from "../platform/errors.ts";
 import { SIM_COMMANDS } from "./cli/commands.ts";
 import { runSimCli } from "./cli/run.ts";
 
@@ -10,7 +10,8 @@ for (const stream of [process.stdout, process.stderr])
   stream.on("error", (error) => {
     // Nobody reads any more, as behind `| head -1`.
     if (errorCode(error) === "EPIPE") process.exit(0);
-    throw error;
+    process.stderr.write(`causeway: cannot be printed: ${errorMessage(error)}\n`);
+    process.exit(1);
   });
 
 process.exitCode = await runSimCli(process.argv.slice(2), SIM_COMMANDS, {

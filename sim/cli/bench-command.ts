@@ -15,7 +15,7 @@ import type { SimBench, SimSection } from "../bench/section.ts";
 import { SimulationError } from "../errors.ts";
 import { aboutMachine, createBench, stopwatch } from "../io/bench-bed.ts";
 import { interruptible } from "../io/interruption.ts";
-import { writeOutput } from "../io/output-files.ts";
+import { tryOutput, writeOutput } from "../io/output-files.ts";
 
 const SECTIONS: readonly SimSection[] = [
   ...COST_SECTIONS,
@@ -53,9 +53,10 @@ async function runBench(args: ParsedArguments, io: CommandIo): Promise<number> {
   const sections = pickSections(args.value("only"));
   const count = seedCount(args.value("seeds"));
   const seeds = Array.from({ length: count }, (_, i) => i + 1);
+  const svg = args.value("svg");
+  if (svg !== undefined) await tryOutput(svg);
   const about = aboutMachine();
   const result = await interruptible((signal) => runSections(sections, { seeds, signal }, io));
-  const svg = args.value("svg");
   if (svg !== undefined) {
     const title = `causeway bench sim, ${about.startedAt.slice(0, 10)}, ${about.machine.processors} processors`;
     await writeOutput(svg, drawChart(title, result.figures));

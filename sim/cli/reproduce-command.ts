@@ -11,7 +11,7 @@ import { runLocally } from "../io/local-engine.ts";
 import { absolutePath } from "../io/machine.ts";
 import { runMeasured } from "../io/measured-run.ts";
 import type { RunEngine } from "../io/measured-run.ts";
-import { makeDirectory, writeOutput } from "../io/output-files.ts";
+import { makeDirectory, tryOutput, writeOutput } from "../io/output-files.ts";
 import { ownScenario } from "../io/own-scenarios.ts";
 import { StatusLine } from "../io/progress-report.ts";
 import { readPoint, unfinished, writePoint } from "../io/sweep-directory.ts";
@@ -56,6 +56,7 @@ async function reproduce(engine: RunEngine, args: ParsedArguments, io: CommandIo
   const version = readVersion();
   const studies = await planStudies({ isQuick, seeds: seedCount(args.value("seeds")), version });
   await makeDirectory(`${directory}/points`);
+  await tryOutput(file);
   const failed = await runStudies(studies, directory, args.has("progress"), io);
   const findings = await readFindings(studies, directory);
   const slowChord = await ownScenario("fig-2.6");

@@ -4,7 +4,7 @@ import type { CommandIo, OptionSpec } from "../../platform/cli/command.ts";
 import { JSON_OPTION } from "../../platform/cli/define-command.ts";
 import { ConfigError } from "../../platform/errors.ts";
 import type { MeasuredRun } from "../io/measured-run.ts";
-import { makeDirectory, writeOutput } from "../io/output-files.ts";
+import { makeDirectory, tryOutput, writeOutput } from "../io/output-files.ts";
 import { rasterise } from "../io/rasterise.ts";
 import { renderLinePlot } from "../plots/line-plot.ts";
 import type { LinePlot } from "../plots/line-plot.ts";
@@ -48,15 +48,33 @@ export const RESULT_OPTIONS: readonly OptionSpec[] = [
   { name: "progress", doc: "show progress also where standard error is no terminal" },
 ];
 
-/** Prints a result, and writes the files that were asked for. */
-export async function deliverResult(
-  result: SimulationResult,
-  args: ParsedArguments,
-  io: CommandIo,
-): Promise<void> {
+/**
+ * Sees before the run whether what is asked for can be written after it.
+ *
+ * @throws {ConfigError} when it cannot
+ */
+export async function tryPlaces(args: ParsedArguments): Promise<void> {
+  const topology = args.value("topology");
+  if (topology !== undefined) refuseOtherTopology(topology);
+  const out = args.value("out");
+  if (out !== undefined) {
+    await makeDirectory(out);
+    await tryOutput(`${out}/result.json`);
+  }
+  for (const file of ["csv", "svg", "png", "topology"].map((name) => args.value(name)))
+    if (file !== undefined) await tryOutput(file);
+}
+
+/** What cannot be written afterwards shall not take this with it. */
+export function printResult(result: SimulationResult, args: ParsedArguments, io: CommandIo): void {
+  if (args.has("json")) io.stdout(JSON.stringify(result));
+  else for (const line of renderSummary(result)) io.stdout(line);
+}
+
+/** Writes the files that were asked for. */
+export async function writeResult(result: SimulationResult, args: ParsedArguments): Promise<void> {
   const theme = themeOf(args);
   const out = args.value("out");
-  const json = JSON.stringify(result);
   const csv = renderSamplesCsv([result]);
   const { protocol, nodes, rate } = result.scenario;
   const plot = deliveryPlot({
@@ -64,9 +82,8 @@ export async function deliverResult(
     results: [result],
   });
   if (out !== undefined) {
-    await makeDirectory(out);
     await writeOutput(`${out}/scenario.yaml`, `${printScenario(result.scenario)}\n`);
-    await writeOutput(`${out}/result.json`, `${json}\n`);
+    await writeOutput(`${out}/result.json`, `${JSON.stringify(result)}\n`);
     await writeOutput(`${out}/samples.csv`, csv);
     await writePlot(plot, theme, `${out}/delivery`);
   }
@@ -74,12 +91,10 @@ export async function deliverResult(
   if (files.csv !== undefined) await writeOutput(files.csv, csv);
   if (files.svg !== undefined) await writeOutput(files.svg, renderLinePlot(plot, theme));
   if (files.png !== undefined) await writeOutput(files.png, await renderPng(plot, theme));
-  if (args.has("json")) io.stdout(json);
-  else for (const line of renderSummary(result)) io.stdout(line);
 }
 
 /** @throws {ConfigError} unless its name says what it is to be */
-export function refuseOtherTopology(file: string): void {
+function refuseOtherTopology(file: string): void {
   if (!/\.(?:dot|svg|png)$/.test(file))
     throw new ConfigError("--topology", `${file} does not end in .dot, .svg or .png`);
 }

@@ -10,13 +10,15 @@ import { printScenario } from "../scenario/print.ts";
 import type { Kind, Scenario } from "../scenario/scenario.ts";
 import {
   RESULT_OPTIONS,
-  refuseOtherTopology,
-  deliverResult,
+  printResult,
   themeOf,
+  tryPlaces,
+  writeResult,
   writeTopology,
 } from "./result-options.ts";
 import { SCENARIO_OPTIONS, scenarioFrom } from "./scenario-options.ts";
 import { TRACE_OPTIONS, openTrace } from "./trace-options.ts";
+import type { OpenTrace } from "./trace-options.ts";
 
 const DETAILS = [
   "Later ones win: the defaults, the file, options by name, --set. Same scenario and seed, same results",
@@ -37,11 +39,13 @@ export function createSimulateCommand(kind: Kind, summary: string, engine: RunEn
         io.stdout(printScenario(scenario));
         return 0;
       }
+      await tryPlaces(args);
+      const trace = openTrace(args, scenario);
+      const run = await simulate(engine, scenario, args, trace);
+      printResult(run.result, args, io);
+      trace?.file.keep();
+      await writeResult(run.result, args);
       const topology = args.value("topology");
-      if (topology !== undefined) refuseOtherTopology(topology);
-      const run = await simulate(engine, scenario, args);
-      await deliverResult(run.result, args, io);
-      // What cannot be drawn shall not take the results with it.
       if (topology !== undefined) await writeTopology(topology, run, themeOf(args));
       return 0;
     },
@@ -52,11 +56,11 @@ async function simulate(
   engine: RunEngine,
   scenario: Scenario,
   args: ParsedArguments,
+  trace: OpenTrace | null,
 ): Promise<MeasuredRun> {
-  const trace = openTrace(args, scenario);
   const progress = new ProgressReport(args.has("progress"));
   try {
-    const run = await interruptible((signal) =>
+    return await interruptible((signal) =>
       runMeasured(engine, scenario, {
         signal,
         trace: trace?.write,
@@ -64,8 +68,6 @@ async function simulate(
         onProgress: (now) => progress.update(now),
       }),
     );
-    trace?.file.keep();
-    return run;
   } catch (error) {
     trace?.file.drop();
     throw error;

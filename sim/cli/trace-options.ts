@@ -24,7 +24,7 @@ export const TRACE_OPTIONS: readonly OptionSpec[] = [
     isPath: true,
   },
   { name: "trace-node", value: "NODES", doc: "only those to or from these nodes: 0..9 or 1,5..7" },
-  { name: "trace-type", value: "TYPES", doc: "only these types, such as find-node,join" },
+  { name: "trace-type", value: "TYPES", doc: "only these types, such as find-node,deliver" },
   { name: "trace-time", value: "FROM..TO", doc: "only those of these simulated seconds: 10..12.5" },
 ];
 

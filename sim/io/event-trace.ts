@@ -3,33 +3,34 @@ import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import type { Trace } from "../engine/trace-hash.ts";
 import { isInRanges } from "../results/event-filter.ts";
 import type { EventFilter } from "../results/event-filter.ts";
-import { writeFailure } from "./output-files.ts";
+import { ordinaryFile, partOf, writeFailure } from "./output-files.ts";
 
 const BUFFER_CHARACTERS = 1 << 16;
 const NS_PER_S = 1e9;
 
-/** CSV with a line for each event; it has its name once the run has ended well. */
+/**
+ * CSV with a line for each event; it has its name once the run has ended well.
+ *
+ * What is no ordinary file is written to as it stands, and stays what it is.
+ */
 export class EventTrace {
   readonly #path: string;
+  /** The file that it becomes; null when it is none. */
+  readonly #target: string | null;
   readonly #part: string;
   readonly #file: number;
   #buffer = "timeS,type,to,from,a,b,c\n";
-  #events = 0;
 
   /** @throws {ConfigError} when there can be no such file */
   constructor(path: string) {
     this.#path = path;
-    this.#part = `${path}.${process.pid}.part`;
+    this.#target = ordinaryFile(path);
+    this.#part = this.#target === null ? path : partOf(this.#target);
     try {
-      this.#file = openSync(this.#part, "w", 0o644);
+      this.#file = openSync(this.#part, this.#target === null ? "a" : "w", 0o644);
     } catch (error) {
       throw writeFailure(path, error);
     }
-  }
-
-  /** How many events were written. */
-  get events(): number {
-    return this.#events;
   }
 
   /** @throws {SimulationError} from within the run, when the disk is full */
@@ -47,7 +48,6 @@ export class EventTrace {
       }
       if (name === null) return;
       if (nodes !== null && !isInRanges(nodes, to) && !isInRanges(nodes, from)) return;
-      this.#events++;
       this.#buffer += `${timeNs / NS_PER_S},${name},${to},${from},${a},${b},${c}\n`;
       if (this.#buffer.length >= BUFFER_CHARACTERS) this.#flush();
     };
@@ -63,16 +63,25 @@ export class EventTrace {
     }
   }
 
-  /** Writes what is left, and gives the file its name. */
+  /**
+   * Writes what is left, and gives the file its name.
+   *
+   * @throws as writing does, with nothing left behind
+   */
   keep(): void {
-    this.#flush();
+    try {
+      this.#flush();
+    } catch (error) {
+      this.drop();
+      throw error;
+    }
     closeSync(this.#file);
-    renameSync(this.#part, this.#path);
+    if (this.#target !== null) renameSync(this.#part, this.#target);
   }
 
   /** Leaves nothing behind. */
   drop(): void {
     closeSync(this.#file);
-    rmSync(this.#part, { force: true });
+    if (this.#target !== null) rmSync(this.#part, { force: true });
   }
 }

@@ -1,4 +1,18 @@
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { spawnSync } from "node:child_process";
+import {
+  closeSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  readSync,
+  readdirSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parse } from "yaml";
@@ -9,6 +23,8 @@ import type { SimCommands } from "../../sim/cli/commands.ts";
 import { renderProgress } from "../../sim/cli/progress-line.ts";
 import { runSimCli } from "../../sim/cli/run.ts";
 import { createSimulateCommand } from "../../sim/cli/simulate-command.ts";
+import { SimulationError } from "../../sim/errors.ts";
+import type { RunEngine } from "../../sim/io/measured-run.ts";
 import { scriptedEngine } from "./fixtures/results.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "causeway-sim-"));
@@ -22,15 +38,29 @@ const COMMANDS: SimCommands = {
   churn: async () => createSimulateCommand("churn", "Let them come and go", scriptedEngine),
 };
 
-async function run(...args: readonly string[]) {
+async function runOf(commands: SimCommands, args: readonly string[]) {
   const out: string[] = [];
   const err: string[] = [];
-  const status = await runSimCli(["sim", ...args], COMMANDS, {
+  const status = await runSimCli(["sim", ...args], commands, {
     stdout: (line) => void out.push(line),
     stderr: (line) => void err.push(line),
   });
   return { status, out: out.join("\n"), err: err.join("\n") };
 }
+
+function run(...args: readonly string[]) {
+  return runOf(COMMANDS, args);
+}
+
+/** A bootstrap with another engine. */
+function runWith(engine: RunEngine, ...args: readonly string[]) {
+  const bootstrap = async () => createSimulateCommand("bootstrap", "Let nodes join", engine);
+  return runOf({ bootstrap }, ["bootstrap", ...args]);
+}
+
+const neverEngine: RunEngine = () => {
+  throw new Error("it ran");
+};
 
 function file(name: string, content = ""): string {
   const path = join(directory, name);
@@ -137,12 +167,62 @@ describe("a mistake", () => {
     expect((await run("churn", "--scenario", churn, "--print")).status).toBe(0);
   });
 
+  it.each([
+    ["--csv", "/nowhere/a.csv"],
+    ["--topology", "/nowhere/a.dot"],
+    ["--out", "/proc/nowhere/a"],
+    ["--trace", "/nowhere/a.csv"],
+  ])("in %s is found before anything runs", async (option, path) => {
+    const { status, err } = await runWith(neverEngine, option, path);
+    expect(status).toBe(2);
+    expect(err).toMatch(/^causeway: \/(?:proc\/)?nowhere\/.*: cannot be (?:written|made): ENOENT/);
+  });
+});
+
+describe("a run that fails", () => {
   it("leaves no part of a file behind", async () => {
-    const target = join(directory, "taken");
-    writeFileSync(join(directory, "in-the-way"), "");
-    await run("bootstrap", "--csv", join(directory, "in-the-way", "a.csv"));
-    expect(existsSync(target)).toBe(false);
-    expect(readdirSync(directory).filter((name) => name.endsWith(".part"))).toEqual([]);
+    const where = join(directory, "failing");
+    const csv = join(where, "a.csv");
+    const trace = join(where, "events.csv");
+    mkdirSync(where);
+    const found: string[] = [];
+    const failing: RunEngine = async (_, hooks) => {
+      hooks.trace?.(1, 1, 0, 1, 7, 8, 9);
+      found.push(...readdirSync(where));
+      throw new SimulationError("ERR_SIM_INTERRUPTED", "interrupted");
+    };
+    const { status, err } = await runWith(failing, "--csv", csv, "--trace", trace);
+    expect({ status, err }).toEqual({ status: 1, err: "causeway: interrupted" });
+    expect(found).toEqual([`events.csv.${process.pid}.part`]);
+    expect(readdirSync(where)).toEqual([]);
+  });
+});
+
+describe("a place for results", () => {
+  it("that is a link stays one, and the file behind it has them", async () => {
+    for (const option of ["--csv", "--trace"]) {
+      const target = file(`behind${option}`, "old");
+      const link = file(`link${option}`);
+      symlinkSync(target, link);
+      expect((await run("bootstrap", option, link)).status).toBe(0);
+      expect(lstatSync(link).isSymbolicLink()).toBe(true);
+      expect(readFileSync(target, "utf8")).toMatch(/^(?:version|timeS),/);
+    }
+  });
+
+  it("that is no ordinary file is written to as it stands", async () => {
+    for (const option of ["--csv", "--trace"]) {
+      const pipe = file(`pipe${option}`);
+      spawnSync("mkfifo", [pipe]);
+      // Both ends, or opening it waits for the other one.
+      const ends = openSync(pipe, "r+");
+      expect((await run("bootstrap", option, pipe)).status).toBe(0);
+      const bytes = Buffer.alloc(65_536);
+      const text = bytes.toString("utf8", 0, readSync(ends, bytes));
+      closeSync(ends);
+      expect(text).toMatch(/^(?:version|timeS),/);
+      expect(lstatSync(pipe).isFIFO()).toBe(true);
+    }
   });
 });
 
@@ -177,15 +257,7 @@ describe("the progress line", () => {
 });
 
 describe("with the engine", () => {
-  async function real(...args: readonly string[]) {
-    const out: string[] = [];
-    const err: string[] = [];
-    const status = await runSimCli(["sim", ...args], SIM_COMMANDS, {
-      stdout: (line) => void out.push(line),
-      stderr: (line) => void err.push(line),
-    });
-    return { status, out: out.join("\n"), err: err.join("\n") };
-  }
+  const real = (...args: readonly string[]) => runOf(SIM_COMMANDS, args);
 
   const SMALL = ["bootstrap", "--nodes", "100", "--rate", "50", "--seed", "3"];
 
