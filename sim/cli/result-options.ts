@@ -16,6 +16,7 @@ import { renderSamplesCsv } from "../results/csv.ts";
 import type { SimulationResult } from "../results/result.ts";
 import { renderSummary } from "../results/summary.ts";
 import { printScenario } from "../scenario/print.ts";
+import type { Scenario } from "../scenario/scenario.ts";
 
 /** Pixels of a PNG for each unit of the drawing. */
 const ZOOM = 2;
@@ -72,17 +73,21 @@ export function printResult(result: SimulationResult, args: ParsedArguments, io:
 }
 
 /** Writes the files that were asked for. */
-export async function writeResult(result: SimulationResult, args: ParsedArguments): Promise<void> {
+export async function writeResult(
+  result: SimulationResult,
+  scenario: Scenario,
+  args: ParsedArguments,
+): Promise<void> {
   const theme = themeOf(args);
   const out = args.value("out");
   const csv = renderSamplesCsv([result]);
-  const { protocol, nodes, rate } = result.scenario;
+  const { protocol, nodes, rate } = scenario;
   const plot = deliveryPlot({
     name: `${protocol}: ${nodes} nodes at ${rate}/s`,
     results: [result],
   });
   if (out !== undefined) {
-    await writeOutput(`${out}/scenario.yaml`, `${printScenario(result.scenario)}\n`);
+    await writeOutput(`${out}/scenario.yaml`, `${printScenario(scenario)}\n`);
     await writeOutput(`${out}/result.json`, `${JSON.stringify(result)}\n`);
     await writeOutput(`${out}/samples.csv`, csv);
     await writePlot(plot, theme, `${out}/delivery`);

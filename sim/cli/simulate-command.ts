@@ -44,7 +44,7 @@ export function createSimulateCommand(kind: Kind, summary: string, engine: RunEn
       const run = await simulate(engine, scenario, args, trace);
       printResult(run.result, args, io);
       trace?.file.keep();
-      await writeResult(run.result, args);
+      await writeResult(run.result, scenario, args);
       const topology = args.value("topology");
       if (topology !== undefined) await writeTopology(topology, run, themeOf(args));
       return 0;

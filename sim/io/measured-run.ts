@@ -47,6 +47,7 @@ export async function runMeasured(
   const inputs = await readInputs(scenario);
   const startedAtMs = performance.now();
   const cpuBefore = process.cpuUsage();
+  const { threads, ...studied } = scenario;
   const { durationS } = scenario;
   const finished = await engine(scenario, {
     ...inputs,
@@ -57,7 +58,9 @@ export async function runMeasured(
   const result: SimulationResult = {
     version: readVersion(),
     ...finished.outcome,
+    scenario: studied,
     run: {
+      threads: trace === undefined ? threads : 1,
       cpuS: (user + system) / 1e6,
       wallS: (performance.now() - startedAtMs) / 1000,
       rssBytes: process.resourceUsage().maxRSS * 1024,

@@ -3,6 +3,9 @@
  */
 import type { Scenario } from "../scenario/scenario.ts";
 
+/** What results depend on: not on how many threads there were. */
+export type StudiedScenario = Omit<Scenario, "threads">;
+
 export interface Sample {
   /** End of the sample, in simulated seconds. */
   readonly timeS: number;
@@ -41,7 +44,7 @@ export interface Traffic {
 
 export interface SimulationResult {
   readonly version: string;
-  readonly scenario: Scenario;
+  readonly scenario: StudiedScenario;
   /** End of the first sample with a believed delivery of 0.95 or more; null if none. */
   readonly convergenceTimeS: number | null;
   /** End of the sample from which on it stays there; null if none. */
@@ -81,6 +84,7 @@ export interface RecordsResult {
 }
 
 export interface RunBlock {
+  readonly threads: number;
   readonly cpuS: number;
   readonly wallS: number;
   readonly rssBytes: number;

@@ -3,8 +3,8 @@ import type { Scenario } from "./scenario.ts";
 import { FIELD_PATHS, SCHEMA } from "./schema.ts";
 import type { FieldPath } from "./schema.ts";
 
-/** The value at a path; `undefined` inside a group that is null. */
-export function fieldOf(scenario: Scenario, path: FieldPath): unknown {
+/** The value at a path; `undefined` where there is none, as inside a group that is null. */
+export function fieldOf(scenario: Partial<Scenario>, path: FieldPath): unknown {
   let at: unknown = scenario;
   for (const name of path.split(".")) {
     if (typeof at !== "object" || at === null) return undefined;
@@ -14,7 +14,7 @@ export function fieldOf(scenario: Scenario, path: FieldPath): unknown {
 }
 
 /** Paths at which the scenario is not what it is by default, in the order of the schema. */
-export function changedFields(scenario: Scenario): readonly FieldPath[] {
+export function changedFields(scenario: Partial<Scenario>): readonly FieldPath[] {
   return FIELD_PATHS.filter((path) => {
     const value = fieldOf(scenario, path);
     // A default of null is one that was worked out from the others.

@@ -57,6 +57,8 @@ function readAxis(path: string, values: unknown, where: string): SweepAxis {
       where,
       `${showValue(values)} is not allowed; allowed: a list of 1 to ${VALUES_MAX} values`,
     );
+  if (path === "threads")
+    throw new ConfigError(where, "cannot be varied: results are the same; give it beside sweep");
   const seen = new Set<string>();
   for (const value of values as readonly unknown[]) {
     settle([{ path, value, where }]);

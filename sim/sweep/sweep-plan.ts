@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { ConfigError } from "../../platform/errors.ts";
 import { showValue } from "../../platform/yaml.ts";
-import type { SimulationResult } from "../results/result.ts";
+import type { SimulationResult, StudiedScenario } from "../results/result.ts";
 import type { Assignment } from "../scenario/assignments.ts";
 import { resolveScenario } from "../scenario/resolve.ts";
 import type { Scenario } from "../scenario/scenario.ts";
@@ -83,10 +83,11 @@ function resolvePoint(given: readonly Assignment[], seed: number, label: string)
   }
 }
 
-/** The name of a point's result: by all that its result depends on, and the threads. */
-export function pointKey(scenario: Scenario, version: string): string {
+/** The name of a point's result: by all that its result depends on. */
+export function pointKey(scenario: StudiedScenario, version: string): string {
+  const studied = { ...scenario, threads: undefined };
   return createHash("sha256")
-    .update(JSON.stringify([version, scenario]))
+    .update(JSON.stringify([version, studied]))
     .digest("hex")
     .slice(0, 32);
 }

@@ -270,12 +270,11 @@ describe("with the engine", () => {
     const [first, second, threaded] = [one, two, three].map(
       ({ out }) => JSON.parse(out) as Record<string, unknown>,
     );
-    expect({ ...second, run: null }).toEqual({ ...first, run: null });
-    expect({ ...threaded, run: null, scenario: null }).toEqual({
-      ...first,
-      run: null,
-      scenario: null,
-    });
+    const withoutRun = (result: Record<string, unknown> | undefined) =>
+      JSON.stringify({ ...result, run: null });
+    expect(withoutRun(second)).toBe(withoutRun(first));
+    expect(withoutRun(threaded)).toBe(withoutRun(first));
+    expect(threaded?.["run"]).toMatchObject({ threads: 2 });
     expect(first?.["convergenceTimeS"]).toBeLessThanOrEqual(15);
     expect(first?.["samples"]).toHaveLength(4);
   });

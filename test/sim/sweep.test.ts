@@ -54,6 +54,11 @@ describe("a sweep file", () => {
     expect(points[0]?.scenario).toMatchObject({ nodes: 50, rate: 10, kademlia: { k: 8 } });
   });
 
+  it("may go on with more threads, for its points are the same", () => {
+    const keys = (text: string) => pointsOf(plan(text, "1..2")).map(({ key }) => key);
+    expect(keys(`threads: 2\n${TEXT}`)).toEqual(keys(TEXT));
+  });
+
   it("takes seeds from the option, the sweep, or the scenario", () => {
     expect(plan("sweep: {seed: [3, 4]}").seeds).toEqual([3, 4]);
     expect(plan("sweep: {seed: [3, 4]}", "7").seeds).toEqual([7]);
@@ -73,6 +78,7 @@ describe("a sweep file", () => {
     ["sweep: {nodes: []}", "s.yaml: sweep.nodes: [] is not allowed"],
     ["sweep: {nodes: [5, 0]}", "s.yaml: sweep.nodes: 0 is not allowed; allowed: a whole number"],
     ["sweep: {nodes: [5, 5]}", "s.yaml: sweep.nodes: 5 is there twice"],
+    ["sweep: {threads: [1, 2]}", "s.yaml: sweep.threads: cannot be varied: results are the same"],
     ["sweep: {nods: [5]}", "s.yaml: sweep.nods: unknown; did you mean nodes"],
     ["nodes: 0\nsweep: {rate: [5]}", "s.yaml: nodes: 0 is not allowed"],
     ["sweep: {nodes: [5", "s.yaml:1:18: not valid YAML"],
