@@ -75,7 +75,7 @@ describe("convergence times", () => {
 describe("the report", () => {
   it("has a chapter for each figure and needs no other file", async () => {
     const studies = await planStudies({ isQuick: false, seeds: 2, version: "1.2.3" });
-    const run = { cpuS: 1, wallS: 2, rssBytes: 3e6, host: "h", date: "d", node: "v26" };
+    const run = { threads: 1, cpuS: 1, wallS: 2, rssBytes: 3e6, host: "h", date: "d", node: "v26" };
     const found = new Map(
       studiesOf(studies).map(({ name, points }) => [
         name,
