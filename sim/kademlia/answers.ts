@@ -42,6 +42,7 @@ export class Answers {
     closest.begin(keyHigh, keyLow, isSibling ? wanted : longest);
     table.collect(node, keyHigh, closest);
     if (isSibling) closest.offer(node);
+    closest.finish();
     this.#send(node, isSibling ? CLAIM.own : CLAIM.none, 0);
   }
 
@@ -50,7 +51,11 @@ export class Answers {
     const { adversary, closest, longest, outbox } = this.#parts;
     closest.begin(keyHigh, keyLow, longest);
     adversary!.offerNearest(keyHigh, longest, outbox.nowNs, closest);
-    if (closest.count === 0) closest.offer(node);
+    closest.finish();
+    if (closest.count === 0) {
+      closest.offer(node);
+      closest.finish();
+    }
     this.#send(node, wanted > 0 ? CLAIM.other : CLAIM.none, closest.nodes[0]!);
   }
 

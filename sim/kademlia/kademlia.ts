@@ -86,7 +86,7 @@ export class Kademlia implements Protocol {
     const longest = shortlistOf(scenario.kademlia);
     this.#lookups = new LookupTable(ids, longest);
     this.#groups = new PathGroups(ids, scenario.kademlia.disjointPaths);
-    this.#closest = new Closest(ids, longest);
+    this.#closest = new Closest(ids);
     this.#answers = new Answers({
       ...{ table: this.#table, closest: this.#closest, outbox, adversary, longest },
     });
@@ -109,7 +109,7 @@ export class Kademlia implements Protocol {
   }
 
   onMessage(node: number, from: number, type: number, a: number, b: number, c: number): void {
-    this.#table.add(node, from, true);
+    this.#table.add(node, from);
     if (type === PING) this.#out.answer(node, 0, 0, 0, NONE);
     else this.#answers.give(node, a, b, c, this.#isReady[node >> this.#shift] === 1);
   }
@@ -124,7 +124,7 @@ export class Kademlia implements Protocol {
     list: number,
     context: number,
   ): void {
-    this.#table.add(node, from, true);
+    this.#table.add(node, from);
     if (type === (PING | ANSWER)) {
       if (context === TO_JOIN) this.#onPong(node);
       return;
@@ -192,9 +192,10 @@ export class Kademlia implements Protocol {
     into: Int32Array,
   ): number {
     const closest = this.#closest;
-    closest.begin(keyHigh, keyLow, Math.min(count, closest.nodes.length));
+    closest.begin(keyHigh, keyLow, Math.min(count, this.#lookups.longest));
     this.#table.collect(node, keyHigh, closest);
     closest.offer(node);
+    closest.finish();
     for (let i = 0; i < closest.count; i++) into[i] = closest.nodes[i]!;
     return closest.count;
   }
@@ -243,13 +244,14 @@ export class Kademlia implements Protocol {
     const closest = this.#closest;
     closest.begin(keyHigh, keyLow, lookups.longest);
     this.#table.collect(node, keyHigh, closest);
+    closest.finish();
     const { nowNs } = this.#out;
     const wanted = purpose === QUERY ? this.#scenario.disjointPaths : 1;
     const paths = Math.max(1, Math.min(wanted, closest.count));
     const group = paths === 1 ? NONE : this.#groups.begin(paths);
     for (let path = 0; path < paths; path++) {
       const lookup = lookups.begin(node, keyHigh, keyLow, purpose, tag, group, nowNs);
-      for (let i = path; i < closest.count; i += paths) lookups.offer(lookup, closest.nodes[i]!);
+      lookups.offer(lookup, closest.nodes, path, closest.count, paths);
       this.#advance(lookup);
     }
   }
@@ -263,11 +265,8 @@ export class Kademlia implements Protocol {
     this.#table.touch(node, distance, Math.floor(this.#out.nowNs / NS_PER_S));
     const at = list * lists.width;
     const count = lists.words[at]!;
-    for (let i = 1; i <= count; i++) {
-      const contact = lists.words[at + i]!;
-      this.#table.add(node, contact, false);
-      if (!isDone) lookups.offer(lookup, contact);
-    }
+    this.#table.addNamed(node, lists.words, at + 1, at + 1 + count);
+    if (!isDone) lookups.offer(lookup, lists.words, at + 1, at + 1 + count, 1);
     lookups.answered(lookup, from);
     if (!isDone)
       this.#tellOthers(lookup, from, owner === from ? ASKED_STATE.claimed : ASKED_STATE.spoke);

@@ -130,29 +130,41 @@ export class LookupTable {
     this.#words[lookup * this.#width + DONE] = 1;
   }
 
-  /** Takes a contact into the shortlist, if it is near enough and new. */
-  offer(lookup: number, contact: number): void {
+  /**
+   * Takes contacts into the shortlist, those that are near enough and new.
+   *
+   * An honest answer has the nearest first, as the shortlist has: one pass goes along both.
+   *
+   * @param contacts words, of which every `step`th from `from` and before `to` is a contact
+   */
+  offer(lookup: number, contacts: Int32Array, from: number, to: number, step: number): void {
     const words = this.#words;
     const base = lookup * this.#width;
-    if (contact === words[base + NODE]) return;
-    const { high, low } = this.#ids;
-    const distance = high[contact]! ^ words[base + HIGH]! ^ FLIP;
+    const { high } = this.#ids;
+    const own = words[base + NODE]!;
+    const key = words[base + HIGH]! ^ FLIP;
+    const first = base + HEAD;
+    let at = first;
+    for (let next = from; next < to; next += step) {
+      const contact = contacts[next]!;
+      if (contact === own) continue;
+      const distance = high[contact]! ^ key;
+      if (at > first && words[at - 2]! > distance) at = first; // not in order
+      const end = first + ENTRY * words[base + COUNT]!;
+      while (at < end && words[at + 1]! <= distance) at += ENTRY;
+      if (at === first || words[at - 2] !== distance) this.#insert(base, at, contact, distance);
+      else if (words[at - 3] !== contact) this.#insertAmongEquals(base, at, contact, distance);
+    }
+  }
+
+  /** @param at where it belongs */
+  #insert(base: number, at: number, contact: number, distance: number): void {
+    const words = this.#words;
     const count = words[base + COUNT]!;
     const first = base + HEAD;
-    let at = first + ENTRY * count;
-    for (; at > first; at -= ENTRY) {
-      const before = words[at - 2]!;
-      if (before < distance) break;
-      if (before > distance) continue;
-      const other = words[at - 3]!;
-      if (other === contact) return;
-      const keyLow = words[base + LOW]!;
-      if ((low[other]! ^ keyLow) >>> 0 < (low[contact]! ^ keyLow) >>> 0) break;
-    }
     const isFull = count === this.longest;
     if (isFull && at === first + ENTRY * count) return;
-    const end = first + ENTRY * (isFull ? count - 1 : count);
-    for (let to = end; to > at; to -= ENTRY) {
+    for (let to = first + ENTRY * (isFull ? count - 1 : count); to > at; to -= ENTRY) {
       words[to] = words[to - 3]!;
       words[to + 1] = words[to - 2]!;
       words[to + 2] = words[to - 1]!;
@@ -161,6 +173,20 @@ export class LookupTable {
     words[at + 1] = distance;
     words[at + 2] = HEARD;
     if (!isFull) words[base + COUNT] = count + 1;
+  }
+
+  /** Of those with one upper half: by the lower one. @param end behind the last of them */
+  #insertAmongEquals(base: number, end: number, contact: number, distance: number): void {
+    const words = this.#words;
+    const { low } = this.#ids;
+    const keyLow = words[base + LOW]!;
+    let at = end;
+    for (; at > base + HEAD && words[at - 2] === distance; at -= ENTRY) {
+      const other = words[at - 3]!;
+      if (other === contact) return;
+      if ((low[other]! ^ keyLow) >>> 0 < (low[contact]! ^ keyLow) >>> 0) break;
+    }
+    this.#insert(base, at, contact, distance);
   }
 
   /** The nearest contact that was not asked, which counts as asked now; NONE when there is none. */

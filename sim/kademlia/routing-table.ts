@@ -32,6 +32,8 @@ export class RoutingTable {
   readonly #pool: BucketPool;
   /** By row: rows of the pool, or NONE. */
   readonly #buckets: Int32Array;
+  /** Contacts in each bucket: most looks at one end here, and need not go to the pool. */
+  readonly #counts: Uint8Array;
   /** By row: the nearest nodes, and the upper halves of their distances with the sign bit flipped. */
   readonly #siblings: Int32Array;
   readonly #distances: Int32Array;
@@ -47,6 +49,7 @@ export class RoutingTable {
     this.siblingsMax = siblings * siblingFactor;
     this.#pool = new BucketPool(k, replacements);
     this.#buckets = new Int32Array(rows * this.bucketsMax).fill(NONE);
+    this.#counts = new Uint8Array(rows * this.bucketsMax);
     this.#siblings = new Int32Array(rows * this.siblingsMax);
     this.#distances = new Int32Array(rows * this.siblingsMax);
     this.#siblingCounts = new Uint8Array(rows);
@@ -101,20 +104,35 @@ export class RoutingTable {
     return this.bucketOf(this.#ids.high[node]! ^ this.#ids.high[this.siblingAt(node, 0)]!);
   }
 
-  /** Takes a contact in, if there is room for it. @param isLive it has just spoken itself */
-  add(node: number, contact: number, isLive: boolean): void {
-    if (contact === node) return;
+  /** Takes a contact in that has just spoken itself, if there is room for it. */
+  add(node: number, contact: number): void {
     const { high } = this.#ids;
     const row = node >> this.#shift;
-    const distance = high[contact]! ^ high[node]!;
-    const count = this.#siblingCounts[row]!;
-    if (count < this.siblingsMax) {
-      this.#addSibling(node, contact, distance ^ FLIP);
-      return;
+    const flipped = high[contact]! ^ high[node]! ^ FLIP;
+    if (contact === node) return;
+    if (this.#isNear(row, flipped))
+      this.#addSibling(node, contact, flipped, this.#behind(row, flipped, this.siblingsMax));
+    else this.#addToBucket(row, contact, flipped, true);
+  }
+
+  /** Takes contacts in that somebody named, as far as there is room for them: words from `from` to before `to`. */
+  addNamed(node: number, contacts: Int32Array, from: number, to: number): void {
+    const { high } = this.#ids;
+    const row = node >> this.#shift;
+    const own = high[node]! ^ FLIP;
+    // They come in some order of distance, mostly: each is looked for from the one before.
+    let behind = 0;
+    for (let next = from; next < to; next++) {
+      const contact = contacts[next]!;
+      if (contact === node) continue;
+      const flipped = high[contact]! ^ own;
+      if (!this.#isNear(row, flipped)) {
+        this.#addToBucket(row, contact, flipped, false);
+        continue;
+      }
+      behind = this.#behind(row, flipped, behind);
+      this.#addSibling(node, contact, flipped, behind);
     }
-    const last = this.#distances[row * this.siblingsMax + count - 1]!;
-    if ((distance ^ FLIP) <= last) this.#addSibling(node, contact, distance ^ FLIP);
-    else this.#addToBucket(row, contact, this.bucketOf(distance), isLive);
   }
 
   /** A contact is gone. */
@@ -131,9 +149,8 @@ export class RoutingTable {
       this.#refillSiblings(node);
       return;
     }
-    const bucket = this.bucketOf(this.#ids.high[contact]! ^ this.#ids.high[node]!);
-    const pooled = this.#buckets[row * this.bucketsMax + bucket]!;
-    if (pooled !== NONE && this.#pool.remove(pooled, contact)) this.changes++;
+    const flipped = this.#ids.high[contact]! ^ this.#ids.high[node]! ^ FLIP;
+    if (this.#removeFromBucket(row, contact, flipped)) this.changes++;
   }
 
   /** Forgets all. */
@@ -145,6 +162,7 @@ export class RoutingTable {
       if (this.#buckets[at] === NONE) continue;
       this.#pool.release(this.#buckets[at]!);
       this.#buckets[at] = NONE;
+      this.#counts[at] = 0;
     }
   }
 
@@ -204,40 +222,61 @@ export class RoutingTable {
     const found: number[] = [];
     for (let i = 0; i < this.siblingCount(node); i++) found.push(this.siblingAt(node, i));
     for (let bucket = 0; bucket < this.bucketsMax; bucket++) {
-      const pooled = this.#buckets[row * this.bucketsMax + bucket]!;
-      if (pooled === NONE) continue;
-      for (let i = 0; i < this.#pool.countOf(pooled); i++) found.push(this.#pool.at(pooled, i));
+      const at = row * this.bucketsMax + bucket;
+      const pooled = this.#buckets[at]!;
+      for (let i = 0; i < this.#counts[at]!; i++) found.push(this.#pool.at(pooled, i));
     }
     return found;
   }
 
   #collectBucket(row: number, bucket: number, into: Collector): void {
-    const pooled = this.#buckets[row * this.bucketsMax + bucket]!;
-    if (pooled === NONE) return;
-    const count = this.#pool.countOf(pooled);
+    const at = row * this.bucketsMax + bucket;
+    const count = this.#counts[at]!;
+    if (count === 0) return;
+    const pooled = this.#buckets[at]!;
     for (let i = 0; i < count; i++) into.offer(this.#pool.at(pooled, i));
   }
 
-  /** @param flipped the upper half of its distance, its sign bit flipped */
-  #addSibling(node: number, contact: number, flipped: number): void {
+  /** Whether it is near enough for the siblings. @param flipped upper half of a distance, its sign bit flipped */
+  #isNear(row: number, flipped: number): boolean {
+    const count = this.#siblingCounts[row]!;
+    if (count < this.siblingsMax) return true;
+    return flipped <= this.#distances[row * this.siblingsMax + count - 1]!;
+  }
+
+  /** How many siblings are no farther than that. @param near about how many */
+  #behind(row: number, flipped: number, near: number): number {
+    const distances = this.#distances;
+    const first = row * this.siblingsMax;
+    const end = first + this.#siblingCounts[row]!;
+    let at = Math.min(first + near, end);
+    while (at < end && distances[at]! <= flipped) at++;
+    while (at > first && distances[at - 1]! > flipped) at--;
+    return at - first;
+  }
+
+  /** @param behind siblings that are no farther */
+  #addSibling(node: number, contact: number, flipped: number, behind: number): void {
     const row = node >> this.#shift;
     const first = row * this.siblingsMax;
-    const count = this.#siblingCounts[row]!;
-    let at = first + count;
-    for (; at > first; at--) {
-      const before = this.#distances[at - 1]!;
-      if (before < flipped) break;
-      if (before > flipped) continue;
+    let at = first + behind;
+    for (; at > first && this.#distances[at - 1] === flipped; at--) {
       const other = this.#siblings[at - 1]!;
       if (other === contact) return;
       if (!this.#isFarther(node, other, contact)) break;
     }
     if (at === first + this.siblingsMax) return; // equal in the upper half, but no nearer
-    const pooled = this.#buckets[row * this.bucketsMax + this.bucketOf(flipped ^ FLIP)]!;
-    if (pooled !== NONE) this.#pool.remove(pooled, contact);
+    this.#insertSibling(row, contact, flipped, at);
+  }
+
+  #insertSibling(row: number, contact: number, flipped: number, at: number): void {
+    const first = row * this.siblingsMax;
+    const count = this.#siblingCounts[row]!;
+    this.#removeFromBucket(row, contact, flipped);
     const isFull = count === this.siblingsMax;
-    const pushed = isFull ? this.#siblings[first + count - 1]! : NONE;
     const end = isFull ? first + count - 1 : first + count;
+    const pushed = this.#siblings[end]!;
+    const pushedFlipped = this.#distances[end]!;
     for (let to = end; to > at; to--) {
       this.#siblings[to] = this.#siblings[to - 1]!;
       this.#distances[to] = this.#distances[to - 1]!;
@@ -246,10 +285,7 @@ export class RoutingTable {
     this.#distances[at] = flipped;
     this.changes++;
     if (!isFull) this.#siblingCounts[row]!++;
-    else {
-      const distance = this.#ids.high[pushed]! ^ this.#ids.high[node]!;
-      this.#addToBucket(row, pushed, this.bucketOf(distance), false);
-    }
+    else this.#addToBucket(row, pushed, pushedFlipped, false);
   }
 
   /** Of two with one upper half: by the lower one. */
@@ -258,14 +294,25 @@ export class RoutingTable {
     return (low[left]! ^ low[node]!) >>> 0 > (low[right]! ^ low[node]!) >>> 0;
   }
 
-  #addToBucket(row: number, contact: number, bucket: number, isLive: boolean): void {
-    const at = row * this.bucketsMax + bucket;
-    let pooled = this.#buckets[at]!;
-    if (pooled === NONE) {
-      pooled = this.#pool.take();
-      this.#buckets[at] = pooled;
-    } else if (!isLive && this.#pool.countOf(pooled) === this.#k) return;
-    if (this.#pool.add(pooled, contact, isLive)) this.changes++;
+  /** @param flipped the upper half of its distance, its sign bit flipped */
+  #addToBucket(row: number, contact: number, flipped: number, isLive: boolean): void {
+    const at = row * this.bucketsMax + this.bucketOf(flipped ^ FLIP);
+    const count = this.#counts[at]!;
+    if (!isLive && count === this.#k) return;
+    if (this.#buckets[at] === NONE) this.#buckets[at] = this.#pool.take();
+    if (!this.#pool.add(this.#buckets[at]!, contact, isLive)) return;
+    this.#counts[at] = count + 1;
+    this.changes++;
+  }
+
+  /** @returns whether it was there */
+  #removeFromBucket(row: number, contact: number, flipped: number): boolean {
+    const at = row * this.bucketsMax + this.bucketOf(flipped ^ FLIP);
+    if (this.#counts[at] === 0) return false;
+    const pooled = this.#buckets[at]!;
+    if (!this.#pool.remove(pooled, contact)) return false;
+    this.#counts[at] = this.#pool.countOf(pooled);
+    return true;
   }
 
   /** The nearest contact of the buckets becomes a sibling. */
@@ -273,8 +320,9 @@ export class RoutingTable {
     const row = node >> this.#shift;
     const { high } = this.#ids;
     for (let bucket = this.bucketsMax - 1; bucket >= 0; bucket--) {
-      const pooled = this.#buckets[row * this.bucketsMax + bucket]!;
-      const count = pooled === NONE ? 0 : this.#pool.countOf(pooled);
+      const at = row * this.bucketsMax + bucket;
+      const pooled = this.#buckets[at]!;
+      const count = this.#counts[at]!;
       let nearest = NONE;
       for (let i = 0; i < count; i++) {
         const contact = this.#pool.at(pooled, i);
@@ -282,7 +330,8 @@ export class RoutingTable {
         if (nearest === NONE || distance < (high[nearest]! ^ high[node]!) >>> 0) nearest = contact;
       }
       if (nearest === NONE) continue;
-      this.#addSibling(node, nearest, high[nearest]! ^ high[node]! ^ FLIP);
+      const flipped = high[nearest]! ^ high[node]! ^ FLIP;
+      this.#addSibling(node, nearest, flipped, this.#behind(row, flipped, this.siblingsMax));
       return;
     }
   }

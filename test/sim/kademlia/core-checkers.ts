@@ -123,14 +123,15 @@ function namesTheNearest(core: Core): readonly string[] {
     const ids = createIds(3, 400);
     const scenario = { ...kademlia, b, k: 16, siblings: 2, siblingFactor: 2 };
     const table = new core.RoutingTable(scenario, ids, 1, 9);
-    for (let contact = 1; contact < 400; contact++) table.add(0, contact, true);
+    for (let contact = 1; contact < 400; contact++) table.add(0, contact);
     const contacts = table.contactsOf(0);
-    const closest = new core.Closest(ids, 8);
+    const closest = new core.Closest(ids);
     for (let i = 0; i < 200; i++) {
       // Half of the keys are anywhere, the others ever nearer to the node.
       const key = i % 2 === 0 ? draw(7, i, 0) : ids.high[0]! ^ (draw(7, i, 1) >>> (i % 12));
       closest.begin(key, 0, 8);
       table.collect(0, key, closest);
+      closest.finish();
       const distance = (contact: number): number => (ids.high[contact]! ^ key) >>> 0;
       const nearest = contacts.toSorted((x, y) => distance(x) - distance(y)).slice(0, 8);
       const named = [...closest.nodes.subarray(0, closest.count)];
@@ -148,7 +149,7 @@ function fillsBuckets(core: Core): readonly string[] {
     const ids = createIds(4, 400);
     const scenario = { ...kademlia, b, k, siblings: 1, siblingFactor: 1 };
     const table = new core.RoutingTable(scenario, ids, 1, 9);
-    for (let contact = 1; contact < 400; contact++) table.add(0, contact, true);
+    for (let contact = 1; contact < 400; contact++) table.add(0, contact);
     const contacts = new Set(table.contactsOf(0));
     const there = new Map<string, number[]>();
     for (let contact = 1; contact < 400; contact++) {
