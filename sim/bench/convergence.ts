@@ -4,7 +4,13 @@ import type { Figure, FigureTable, SectionResult } from "../../platform/bench/fi
 import { ownScenario } from "../io/own-scenarios.ts";
 import { meanInterval } from "../plots/student.ts";
 import type { Interval } from "../plots/student.ts";
-import { INTERVAL_ANCHORS, OVERSIM, OVERSIM_CHORD_HOPS, THESIS } from "../results/anchors.ts";
+import {
+  AS_OVERSIM,
+  INTERVAL_ANCHORS,
+  OVERSIM,
+  OVERSIM_CHORD_HOPS,
+  THESIS,
+} from "../results/anchors.ts";
 import type { Anchor } from "../results/anchors.ts";
 import type { SimulationResult } from "../results/result.ts";
 import type { SimBench, SimSection } from "./section.ts";
@@ -66,12 +72,13 @@ async function compare(
 ): Promise<SectionResult> {
   bench.progress(`${name}, ${bench.seeds.length} seeds`);
   const results = await overSeeds(bench, file, changes);
+  const alike = await overSeeds(bench, file, { ...changes, ...AS_OVERSIM });
   const figures = [
     ...(latestS === null ? [] : [latestFigure("convergence", name, results, latestS)]),
-    distanceFigure(name, results, anchor),
+    distanceFigure(name, alike, anchor),
     ...(isRing ? ringFigures(name, results) : []),
   ];
-  return { figures, tables: [samplesTable(name, results, anchor)] };
+  return { figures, tables: [samplesTable(name, results, alike, anchor)] };
 }
 
 async function overSeeds(
@@ -97,7 +104,7 @@ function latestFigure(
   });
 }
 
-/** How far the mean over seeds is from OverSim's one run, where it is farthest. */
+/** How far the mean over seeds is from OverSim's one run, where it is farthest. @param results asked alike */
 export function distanceFigure(
   name: string,
   results: readonly SimulationResult[],
@@ -142,19 +149,21 @@ function ringFigures(name: string, results: readonly SimulationResult[]): readon
 function samplesTable(
   name: string,
   results: readonly SimulationResult[],
+  alike: readonly SimulationResult[],
   { deliveries }: Anchor,
 ): FigureTable {
   return {
     title: `${name}: believed delivery, ${results.length} seeds, means with 95 % intervals`,
-    head: ["at", "delivery %", "OverSim %", "correct %"],
+    head: ["at", "delivery %", "instant server %", "OverSim %", "correct %"],
     rows: deliveries.map((theirs, i) => {
-      const ours = deliveryAt(results, i);
+      const [ours, near] = [deliveryAt(results, i), deliveryAt(alike, i)];
       const correct = meanInterval(
         results.flatMap(({ samples }) => samples[i]?.correctDelivery ?? []),
       );
       return [
         `${results[0]?.samples[i]?.timeS ?? 0} s`,
         ours === null ? "-" : showInterval(ours, 100, 1),
+        near === null ? "-" : showInterval(near, 100, 1),
         (theirs * 100).toFixed(1),
         correct === null ? "-" : showInterval(correct, 100, 1),
       ];

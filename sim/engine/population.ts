@@ -73,7 +73,8 @@ export class Population {
     // What the probes compare with is who is honest.
     if (adversary?.isLiar(node) !== true) desk.changes.push(node);
     for (let server = 0; server < scenario.server.count; server++)
-      desk.send(node, size + server, TYPE.register, 0, 0, 0, NONE);
+      if (scenario.server.isInstant) this.#servers[server]!.register(node, desk.nowNs);
+      else desk.send(node, size + server, TYPE.register, 0, 0, 0, NONE);
   }
 
   /** A node could not join, or has lost everybody that it knew. */
@@ -100,10 +101,12 @@ export class Population {
     const { desk, nodes, scenario, size } = this.#parts;
     const row = this.#rowOf(node);
     const attempt = ++nodes.asked[row]!;
-    const { count, retryMs } = scenario.server;
-    const server = size + below(count, this.#serverKey, node, attempt);
-    desk.send(node, server, TYPE.ask, attempt, 0, 0, NONE);
+    const { count, isInstant, retryMs } = scenario.server;
+    const server = below(count, this.#serverKey, node, attempt);
+    if (!isInstant) desk.send(node, size + server, TYPE.ask, attempt, 0, 0, NONE);
     desk.after(node, retryMs * NS_PER_MS, TICK.ask, attempt);
+    const answer = isInstant ? this.#servers[server]!.ask(node, desk.nowNs) : undefined;
+    if (answer !== undefined) this.onContact(node, answer.contact, attempt);
   }
 
   onContact(node: number, contact: number, attempt: number): void {

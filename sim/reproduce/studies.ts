@@ -1,6 +1,6 @@
 /** The runs behind each figure of the thesis that is reproduced. */
 import { ownScenario } from "../io/own-scenarios.ts";
-import { INTERVAL_ANCHORS } from "../results/anchors.ts";
+import { AS_OVERSIM, INTERVAL_ANCHORS } from "../results/anchors.ts";
 import type { SimulationResult } from "../results/result.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { pointKey } from "../sweep/sweep-plan.ts";
@@ -13,12 +13,19 @@ export interface Study {
   readonly points: readonly SweepPoint[];
 }
 
+/** One that OverSim has run too. */
+export interface Compared {
+  readonly study: Study;
+  /** The same with a bootstrap server that answers at once, as OverSim's. */
+  readonly alike: Study;
+}
+
 export interface Studies {
-  readonly chord: Study;
+  readonly chord: Compared;
   /** Queries for ids of nodes instead of random keys. */
-  readonly chordNodes: Study;
-  readonly kademlia: Study;
-  readonly exhaustive: Study;
+  readonly chordNodes: Compared;
+  readonly kademlia: Compared;
+  readonly exhaustive: Compared;
   /** By protocol and size, as `chord 1000`. */
   readonly sizes: readonly Study[];
   /** Named as their anchors are. */
@@ -59,12 +66,23 @@ export async function planStudies(settings: StudySettings): Promise<Studies> {
     );
     return { name, points: scenarios.map((one) => pointOf(name, one, settings.version)) };
   };
+  const compared = async (
+    name: string,
+    file: string,
+    changes: Readonly<Record<string, unknown>> = {},
+  ): Promise<Compared> => {
+    const alike = { ...changes, ...AS_OVERSIM };
+    return {
+      study: await study(name, file, changes),
+      alike: await study(`${name}, instant server`, file, alike),
+    };
+  };
   const durationS = isQuick ? QUICK_SIZES_DURATION_S : SIZES_DURATION_S;
   return {
-    chord: await study("fig-2.1a", "fig-2.1a"),
-    chordNodes: await study("fig-2.1a, ids of nodes", "fig-2.1a", { "workload.target": "node" }),
-    kademlia: await study("fig-2.1b", "fig-2.1b"),
-    exhaustive: await study("exhaustive", "exhaustive-join"),
+    chord: await compared("fig-2.1a", "fig-2.1a"),
+    chordNodes: await compared("fig-2.1a, ids of nodes", "fig-2.1a", { "workload.target": "node" }),
+    kademlia: await compared("fig-2.1b", "fig-2.1b"),
+    exhaustive: await compared("exhaustive", "exhaustive-join"),
     sizes: await Promise.all(
       (isQuick ? QUICK_SIZES : SIZES).flatMap((nodes) => [
         study(`chord ${nodes}`, "fig-2.1a", { nodes, durationS }),
@@ -82,7 +100,8 @@ export async function planStudies(settings: StudySettings): Promise<Studies> {
 /** All of them, the short ones first. */
 export function studiesOf(studies: Studies): readonly Study[] {
   const { chord, chordNodes, kademlia, exhaustive, sizes, intervals } = studies;
-  return [kademlia, chord, chordNodes, exhaustive, ...sizes, ...intervals];
+  const compared = [kademlia, chord, chordNodes, exhaustive];
+  return [...compared.flatMap(({ study, alike }) => [study, alike]), ...sizes, ...intervals];
 }
 
 function pointOf(label: string, scenario: Scenario, version: string): SweepPoint {

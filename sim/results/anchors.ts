@@ -24,6 +24,9 @@ export const OVERSIM = {
   exhaustive: { deliveries: [0, 0.326, 0.75, 1, 0.999], cpuS: 402 },
 } as const satisfies Readonly<Record<string, Anchor>>;
 
+/** What makes our runs like OverSim's: its nodes get their contacts without messages. */
+export const AS_OVERSIM = { "server.isInstant": true };
+
 /** OverSim's mean hops of Chord with 10,000 nodes, asked for ids of nodes; ½ · log2 N + 1. */
 export const OVERSIM_CHORD_HOPS = 7.6;
 

@@ -118,6 +118,13 @@ function refuseImpossible(scenario: Scenario): void {
     refuse("server.downFromS", `is null; server.downToS ${server.downToS} needs one`);
   if (server.downFromS !== null && server.downToS !== null && server.downFromS >= server.downToS)
     refuse("server.downToS", `${server.downToS} is not after downFromS ${server.downFromS}`);
+  if (server.isInstant && server.capacity !== null)
+    refuse(
+      "server.capacity",
+      `${server.capacity}: a server that is instant has none; leave it out`,
+    );
+  if (server.isInstant && scenario.threads > 1)
+    refuse("threads", "a server that is instant runs on one thread; allowed: 1");
   const { perSubnet } = scenario.hosts;
   if (perSubnet > 1 && scenario.threads > 1)
     refuse("threads", `subnets of ${perSubnet} hosts run on one thread; allowed: 1`);

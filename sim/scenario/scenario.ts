@@ -61,6 +61,8 @@ export interface DelayScenario {
 export interface ServerScenario {
   /** How many there are; a newcomer asks one by chance. */
   readonly count: number;
+  /** Answers and learns at once, without messages. */
+  readonly isInstant: boolean;
   /** Requests a second that one serves; `null`: any number. */
   readonly capacity: number | null;
   /** Requests that wait at one; what comes beyond is dropped. */

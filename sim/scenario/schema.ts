@@ -144,6 +144,10 @@ const SERVER = {
     1,
     10_000,
   ),
+  "server.isInstant": flag({
+    doc: "Answers and learns at once, without messages, as OverSim's does.",
+    initial: false,
+  }),
   "server.capacity": optionalNumber(
     { doc: "Requests a second that one server serves; null: any number.", initial: null },
     0,

@@ -13,6 +13,7 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
     server: {
       ...{
         count: 1,
+        isInstant: false,
         capacity: null,
         queueMax: 100,
         downFromS: null,

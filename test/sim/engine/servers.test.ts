@@ -1,19 +1,22 @@
 import { describe, expect, it } from "vitest";
-import { Simulation } from "../../../sim/engine/simulation.ts";
-import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
+import { Simulation, type Outcome } from "../../../sim/engine/simulation.ts";
 import { protocolOf } from "../../../sim/protocols.ts";
 import type { Sample } from "../../../sim/results/result.ts";
-import type { ServerScenario } from "../../../sim/scenario/scenario.ts";
+import type { Scenario, ServerScenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
 /** 100 nodes come within a second. */
 function samplesWith(server: Partial<ServerScenario>): readonly Sample[] {
   const changes = { nodes: 100, rate: 100, durationS: 25 };
-  const scenario = scenarioOf({ ...changes, server: { ...scenarioOf().server, ...server } });
-  const parts = { protocol: KADEMLIA, matrix: [], churnTrace: [], trace: undefined };
+  return outcomeOf(scenarioOf({ ...changes, server: { ...scenarioOf().server, ...server } }))
+    .samples;
+}
+
+function outcomeOf(scenario: Scenario): Outcome {
+  const parts = { protocol: protocolOf(scenario), matrix: [], churnTrace: [], trace: undefined };
   const simulation = new Simulation({ scenario, ...parts });
   for (const _ of simulation.run());
-  return simulation.outcome().samples;
+  return simulation.outcome();
 }
 
 const joinedAt = (samples: readonly Sample[], timeS: number): number =>
@@ -38,6 +41,20 @@ describe("a bootstrap server", () => {
     expect(joinedAt(samplesWith(down), 5)).toBeGreaterThan(90);
   });
 
+  it("that is instant is asked and told without messages", () => {
+    const chord = { protocol: "chord", nodes: 100, rate: 100, durationS: 5, sampleS: 1 } as const;
+    const joined = (isInstant: boolean): readonly number[] => {
+      const server = { ...scenarioOf().server, isInstant };
+      const { samples, traffic } = outcomeOf(scenarioOf({ ...chord, server }));
+      const types = traffic.map(({ type }) => type);
+      for (const type of ["ask-server", "register"]) expect(types.includes(type)).toBe(!isInstant);
+      return samples.map((sample) => sample.joined);
+    };
+    const [soon, late] = [joined(true), joined(false)];
+    expect(soon[0]).toBeGreaterThan(late[0]!);
+    expect(joinedAt(samplesWith({ isInstant: true, downFromS: 0.5 }), 25)).toBeLessThan(60);
+  });
+
   it("may be one of several, which share the work", () => {
     expect(joinedAt(samplesWith({ capacity: 20, queueMax: 100, count: 4 }), 5)).toBeGreaterThan(95);
   });
@@ -51,12 +68,7 @@ describe("a reboot of everything", () => {
       churn: { ...churn, reboot: { atS: 15, share: 1, spreadS: 3 } },
       kademlia: { ...kademlia, isExhaustive: true, alpha: 3 },
     });
-    const simulation = new Simulation({
-      ...{ scenario, protocol: protocolOf(scenario), matrix: [], churnTrace: [] },
-      trace: undefined,
-    });
-    for (const _ of simulation.run());
-    const { samples } = simulation.outcome();
+    const { samples } = outcomeOf(scenario);
     expect(samples.find(({ timeS }) => timeS === 20)!.believedDelivery).toBeLessThan(0.8);
     expect(samples.at(-1)!.joined).toBe(100);
     expect(samples.at(-1)!.correctDelivery).toBeGreaterThan(0.97);
