@@ -11,7 +11,8 @@ import {
   OVERSIM_CHORD_HOPS,
   THESIS,
 } from "../results/anchors.ts";
-import type { Anchor } from "../results/anchors.ts";
+import type { Anchor, IntervalAnchor } from "../results/anchors.ts";
+import { convergedAt, type Delivery } from "../results/convergence.ts";
 import type { SimulationResult } from "../results/result.ts";
 import type { SimBench, SimSection } from "./section.ts";
 
@@ -212,18 +213,31 @@ export const intervals: SimSection = {
     for (const anchor of INTERVAL_ANCHORS) {
       bench.progress(anchor.name);
       const results = await overSeeds(bench, anchor.scenario, anchor.changes);
-      const times = results.map(({ convergenceTimeS }) => convergenceTimeS ?? Infinity);
-      const mean = meanInterval(times)!;
-      const about = anchor.convergenceTimeS;
-      figures.push(
-        createFigure({
-          ...{ section: "intervals", name: `${anchor.name}: from ${about} s`, unit: "%" },
-          ...{ bar: anchor.tolerance * 100, measured: (Math.abs(mean.mean - about) / about) * 100 },
-          n: results.length,
-          note: `${anchor.source}: ${about} s; ours: ${times.join(" ")}`,
-        }),
-      );
+      for (const delivery of ["believedDelivery", "correctDelivery"] as const)
+        figures.push(intervalFigure(anchor, results, delivery));
     }
     return { figures, tables: [] };
   },
 };
+
+/** How far the mean time is from the anchor's, as a share of it. */
+export function intervalFigure(
+  { name, convergenceTimeS, source, tolerance }: IntervalAnchor,
+  results: readonly SimulationResult[],
+  delivery: Delivery,
+): Figure {
+  const times = results.map(({ samples }) => convergedAt(samples, delivery) ?? Infinity);
+  const mean = times.reduce((sum, time) => sum + time, 0) / times.length;
+  const what = delivery === "believedDelivery" ? "believed" : "correct";
+  return createFigure({
+    ...{
+      section: "intervals",
+      name: `${name}: 95 % ${what}, from ${convergenceTimeS} s`,
+      unit: "%",
+    },
+    bar: tolerance * 100,
+    measured: (Math.abs(mean - convergenceTimeS) / convergenceTimeS) * 100,
+    n: results.length,
+    note: `${source}: ${convergenceTimeS} s; mean ${mean.toFixed(0)} s of ${times.join(" ")}`,
+  });
+}

@@ -22,13 +22,12 @@ import { ANSWER, type NodeIds, type Outbox, type Protocol } from "./protocol.ts"
 import { noteChanges, settleDeliveries, takeStock } from "./stock-taking.ts";
 import type { Mail } from "./post.ts";
 import type { Trace, TraceHash } from "./trace-hash.ts";
+import { convergedAt, isConverged } from "../results/convergence.ts";
 import { scriptOf, type TraceLine } from "./script.ts";
 
 /** Others have a turn after so many simulated seconds, or events, whichever comes first. */
 const TURN_S = 1;
 const TURN_EVENTS = 200_000;
-/** A believed delivery from which on an overlay counts as there (thesis §2.4). */
-const CONVERGED = 0.95;
 
 /** A protocol that can be simulated. */
 export interface ProtocolFactory {
@@ -240,15 +239,13 @@ export function outcomeOf(scenario: Scenario, found: Found): Outcome {
   const samples = Array.from({ length: samplesOf(scenario) }, (_, sample) =>
     sampleOf(scenario, probes, sample),
   );
-  const isConverged = ({ believedDelivery }: Sample): boolean =>
-    believedDelivery !== null && believedDelivery >= CONVERGED;
-  const lastBad = samples.findLastIndex((sample) => !isConverged(sample));
+  const lastBad = samples.findLastIndex((sample) => !isConverged(sample, "believedDelivery"));
   const delivered = total(probes, samples.length, COUNT.delivered);
   const hops = total(probes, samples.length, COUNT.hops);
   const sum = handled.reduce((all, one) => all + one, 0);
   return {
     scenario,
-    convergenceTimeS: samples.find(isConverged)?.timeS ?? null,
+    convergenceTimeS: convergedAt(samples, "believedDelivery"),
     permanentConvergenceTimeS: samples[lastBad + 1]?.timeS ?? null,
     samples,
     meanHops: delivered === 0 ? null : hops / delivered,

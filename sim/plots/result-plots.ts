@@ -1,10 +1,10 @@
 /** Plots of what simulations found. */
+import { CONVERGED } from "../results/convergence.ts";
 import type { SimulationResult } from "../results/result.ts";
 import type { LinePlot, PlotPoint, Series } from "./line-plot.ts";
 import { meanInterval } from "./student.ts";
 
-/** What counts as converged (thesis §2.4). */
-const CONVERGED = { y: 0.95, label: "95 %: converged" } as const;
+const CONVERGED_LINE = { y: CONVERGED, label: "95 %: converged" } as const;
 
 /** Runs of one scenario that differ in their seed alone. */
 export interface RunGroup {
@@ -40,7 +40,7 @@ function overTime(title: string, series: readonly Series[]): LinePlot {
     xHas: [0],
     yHas: [0, 1],
     series,
-    mark: CONVERGED,
+    mark: CONVERGED_LINE,
   };
 }
 

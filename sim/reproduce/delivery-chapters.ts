@@ -5,6 +5,7 @@ import { deliveriesPlot, deliveryPlot, pointsOf } from "../plots/result-plots.ts
 import { meanInterval } from "../plots/student.ts";
 import { INTERVAL_ANCHORS, THESIS } from "../results/anchors.ts";
 import type { Anchor } from "../results/anchors.ts";
+import { CONVERGED, convergedAt } from "../results/convergence.ts";
 import type { SimulationResult } from "../results/result.ts";
 import type { Chapter } from "./page.ts";
 import type { Findings } from "./studies.ts";
@@ -12,7 +13,6 @@ import type { Findings } from "./studies.ts";
 type Results = readonly SimulationResult[];
 
 const SAMPLE_S = 5;
-const CONVERGED = 0.95;
 
 export interface DeliveryText {
   readonly title: string;
@@ -159,7 +159,7 @@ export function intervalsChapter(findings: Findings): Chapter {
       rows: known.map(({ name, results, source, convergenceTimeS }) => [
         name,
         showTimes(results),
-        showSeconds(results.map(correctAt)),
+        showSeconds(results.map(({ samples }) => convergedAt(samples, "correctDelivery"))),
         percent(results.flatMap(({ samples }) => samples.at(-1)?.accuracy ?? [])) + " %",
         `${convergenceTimeS} s (${source})`,
       ]),
@@ -168,12 +168,6 @@ export function intervalsChapter(findings: Findings): Chapter {
       "The time to a believed delivery of 95 % differs much from seed to seed, and the thesis and OverSim have one run each. What hangs on the ring as trees routes its queries into the ring, where some node holds itself responsible long before it is the right one; believed delivery is there before the ring is. Correct delivery counts the right receivers only, and rises with the ring, by one node a round.",
     ],
   };
-}
-
-/** End of the first sample with a correct delivery of 95 %. */
-function correctAt({ samples }: SimulationResult): number | null {
-  const found = samples.find(({ correctDelivery }) => (correctDelivery ?? 0) >= CONVERGED);
-  return found?.timeS ?? null;
 }
 
 function timesOf(results: Results): readonly number[] {

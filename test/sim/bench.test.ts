@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { costFigures } from "../../sim/bench/costs.ts";
-import { distanceFigure } from "../../sim/bench/convergence.ts";
+import { distanceFigure, intervalFigure } from "../../sim/bench/convergence.ts";
 import { deoptFigure, DEOPTS_MAX } from "../../sim/bench/deopts.ts";
 import { SIM_COMMANDS } from "../../sim/cli/commands.ts";
 import { runSimCli } from "../../sim/cli/run.ts";
@@ -8,6 +8,7 @@ import { HoldModel } from "../../sim/engine/hold-model.ts";
 import { measureBareQueue } from "../../sim/io/bare-queue.ts";
 import { traceDeopts } from "../../sim/io/child-run.ts";
 import { ownScenario } from "../../sim/io/own-scenarios.ts";
+import type { IntervalAnchor } from "../../sim/results/anchors.ts";
 import { aResult } from "./fixtures/results.ts";
 import { scenarioOf } from "./scenarios.ts";
 
@@ -77,6 +78,31 @@ describe("the distance from OverSim", () => {
     const figure = distanceFigure("a", [aResult()], { deliveries: shown, cpuS: 1 });
     expect(figure.measured).toBeCloseTo(7);
     expect(figure).toMatchObject({ isPassed: false, note: `at ${samples[1]!.timeS} s` });
+  });
+});
+
+describe("the time of slow rings", () => {
+  const anchor: IntervalAnchor = {
+    ...{ name: "a", scenario: "fig-2.5-1-2", changes: {} },
+    ...{ convergenceTimeS: 40, tolerance: 0.25, source: "thesis" },
+  };
+
+  it("is that of believed and that of correct delivery, as a mean over seeds", () => {
+    const [first] = aResult().samples;
+    const run = (...deliveries: readonly (readonly [number, number])[]) => {
+      const samples = deliveries.map(([believedDelivery, correctDelivery], i) => {
+        return { ...first!, timeS: 20 * (i + 1), believedDelivery, correctDelivery };
+      });
+      return { ...aResult(), samples };
+    };
+    const results = [run([0.95, 0], [0.9, 0.95]), run([0.94, 0.94], [1, 0.2], [1, 1])];
+    expect(intervalFigure(anchor, results, "believedDelivery")).toMatchObject({
+      ...{ measured: 25, isPassed: true, note: "thesis: 40 s; mean 30 s of 20 40" },
+    });
+    expect(intervalFigure(anchor, results, "correctDelivery")).toMatchObject({
+      ...{ measured: 25, isPassed: true, note: "thesis: 40 s; mean 50 s of 40 60" },
+    });
+    expect(intervalFigure(anchor, [run([0, 0])], "correctDelivery").isPassed).toBe(false);
   });
 });
 
