@@ -5,17 +5,14 @@
  * whoever speaks says its own set with it, and those that it knows of the nodes it names. A host that
  * does not answer is followed by another one of the set, and a node is given up once all of them were
  * tried. What happens inside a subnet takes no time here, except to notice who came and went.
+ *
+ * Nodes of the same subnet have the same hosts, and these know what they heard of others together.
  */
-import type { HostScenario } from "../scenario/scenario.ts";
-import { draw, STREAM, streamKey, unit } from "./dice.ts";
+import { draw, STREAM, streamKey } from "./dice.ts";
 import { NONE } from "./event-slab.ts";
 import type { Lists } from "./lists.ts";
 import { NodePairs } from "./node-pairs.ts";
-import { quantileAt, shiftedParetoQuantiles } from "./quantiles.ts";
-
-const HOSTS_MAX = 16;
-/** Shape of the sizes of subnets that are skewed. */
-const SKEW = 1.5;
+import { HOSTS_MAX, type Subnets } from "./subnets.ts";
 
 /** A host set as a word: a bit for each host, and above it the version, of which 11 bits are kept. */
 const MASK_BITS = 16;
@@ -25,51 +22,53 @@ const HOST_SHIFT = 28;
 const SET_MASK = 0x7ffffff;
 
 export class HostSets {
-  /** Hosts that live, by node; and what the subnet says of them. */
+  /** Hosts that live, by subnet; and what the subnet says of them. */
   readonly live: Uint16Array;
   readonly #said: Int32Array;
+  /** Of subnets too. */
   readonly #known = new NodePairs();
   readonly #key: number;
-  readonly #sizes: Uint8Array;
-  /** Messages that each host handled: 16 places a node. */
+  readonly #subnets: Subnets;
+  /** Messages that each host handled: 16 places a subnet. */
   readonly handled: Int32Array;
 
-  constructor(scenario: HostScenario, nodes: number, seed: number) {
-    this.#sizes = sizesOf(scenario, nodes, seed);
-    this.handled = new Int32Array(nodes * HOSTS_MAX);
-    this.live = new Uint16Array(nodes);
-    this.#said = new Int32Array(nodes);
+  constructor(subnets: Subnets, seed: number) {
+    this.#subnets = subnets;
+    this.handled = new Int32Array(subnets.count * HOSTS_MAX);
+    this.live = new Uint16Array(subnets.count);
+    this.#said = new Int32Array(subnets.count);
     this.#key = streamKey(seed, STREAM.host);
   }
 
-  /** How many hosts a subnet has. */
-  sizeOf(node: number): number {
-    return this.#sizes[node]!;
-  }
-
   /** All hosts of a subnet begin together. */
-  begin(node: number): void {
-    this.live[node] = 2 ** this.sizeOf(node) - 1;
-    this.say(node);
+  begin(subnet: number): void {
+    this.live[subnet] = 2 ** this.#subnets.sizeOf(subnet) - 1;
+    this.say(subnet);
   }
 
-  isAnyLive(node: number): boolean {
-    return this.live[node] !== 0;
+  isAnyLive(subnet: number): boolean {
+    return this.live[subnet] !== 0;
   }
 
-  hasLive(node: number, host: number): boolean {
-    return ((this.live[node]! >>> host) & 1) === 1;
+  hasLive(subnet: number, host: number): boolean {
+    return ((this.live[subnet]! >>> host) & 1) === 1;
   }
 
-  set(node: number, host: number, isLive: boolean): void {
-    if (isLive) this.live[node]! |= 1 << host;
-    else this.live[node]! &= ~(1 << host);
+  set(subnet: number, host: number, isLive: boolean): void {
+    if (isLive) this.live[subnet]! |= 1 << host;
+    else this.live[subnet]! &= ~(1 << host);
   }
 
   /** The subnet's set is what lives, under the next version. */
-  say(node: number): void {
-    const version = ((this.#said[node]! >>> MASK_BITS) + 1) & VERSION_MAX;
-    this.#said[node] = (version << MASK_BITS) | this.live[node]!;
+  say(subnet: number): void {
+    const version = ((this.#said[subnet]! >>> MASK_BITS) + 1) & VERSION_MAX;
+    this.#said[subnet] = (version << MASK_BITS) | this.live[subnet]!;
+  }
+
+  /** Whether a message to a node comes to a living host. @param isAnswer it comes to whoever asked */
+  isHeard(node: number, word: number, isAnswer: boolean): boolean {
+    const subnet = this.#subnets.subnetOf(node);
+    return isAnswer ? this.isAnyLive(subnet) : this.hasLive(subnet, this.hostOf(word));
   }
 
   /** How many hosts one node believes another to have. */
@@ -87,7 +86,7 @@ export class HostSets {
     const set = this.#setOf(from, to) & 0xffff & ~tried;
     if (set === 0) return NONE;
     const host = nthBit(set, (draw(this.#key, from, sequence) >>> 0) % bitCount(set));
-    return (host << HOST_SHIFT) | this.#said[from]!;
+    return (host << HOST_SHIFT) | this.#said[this.#subnets.subnetOf(from)]!;
   }
 
   /** Writes what a node knows of those that a list names behind the list. */
@@ -103,19 +102,21 @@ export class HostSets {
     return word >>> HOST_SHIFT;
   }
 
-  /** @param isAnswer it comes to whichever host asked; any living one stands for it */
-  noteHandled(node: number, host: number, isAnswer: boolean): void {
-    const one = isAnswer ? 31 - Math.clz32(this.live[node]!) : host;
-    this.handled[node * HOSTS_MAX + one]!++;
+  /** An answer comes to whichever host asked: the one of its word stands for that, else any that lives. */
+  noteHandled(node: number, word: number): void {
+    const subnet = this.#subnets.subnetOf(node);
+    const host = this.hostOf(word);
+    const one = this.hasLive(subnet, host) ? host : 31 - Math.clz32(this.live[subnet]!);
+    this.handled[subnet * HOSTS_MAX + one]!++;
   }
 
   /** Messages handled, by host, of the subnets that there are. */
   loads(): Float64Array {
     const loads: number[] = [];
-    for (let node = 0; node < this.#sizes.length; node++) {
-      if (this.#said[node] === 0) continue;
-      for (let host = 0; host < this.sizeOf(node); host++)
-        loads.push(this.handled[node * HOSTS_MAX + host]!);
+    for (let subnet = 0; subnet < this.#subnets.count; subnet++) {
+      if (this.#said[subnet] === 0) continue;
+      for (let host = 0; host < this.#subnets.sizeOf(subnet); host++)
+        loads.push(this.handled[subnet * HOSTS_MAX + host]!);
     }
     return Float64Array.from(loads);
   }
@@ -131,33 +132,28 @@ export class HostSets {
   }
 
   /** Its memory is lost. */
-  forget(node: number): void {
-    this.#known.removeAll(node);
+  forget(subnet: number): void {
+    this.#known.removeAll(subnet);
   }
 
   /** Nothing known: what the bootstrap server, or whoever named it, says now. */
   #setOf(node: number, other: number): number {
-    if (node === other) return this.#said[node]!;
-    const known = this.#known.get(node, other);
-    return known === 0 ? this.#said[other]! : known;
+    const subnet = this.#subnets.subnetOf(node);
+    const theirs = this.#subnets.subnetOf(other);
+    if (subnet === theirs) return this.#said[subnet]!;
+    const known = this.#known.get(subnet, theirs);
+    return known === 0 ? this.#said[theirs]! : known;
   }
 
   #note(node: number, other: number, set: number): void {
-    if (node === other || set === 0) return;
-    const known = this.#known.get(node, other);
+    const subnet = this.#subnets.subnetOf(node);
+    const theirs = this.#subnets.subnetOf(other);
+    if (subnet === theirs || set === 0) return;
+    const known = this.#known.get(subnet, theirs);
     const ahead = ((set >>> MASK_BITS) - (known >>> MASK_BITS)) & VERSION_MAX;
-    if (known === 0 || (ahead !== 0 && ahead < VERSION_MAX / 2)) this.#known.set(node, other, set);
+    if (known === 0 || (ahead !== 0 && ahead < VERSION_MAX / 2))
+      this.#known.set(subnet, theirs, set);
   }
-}
-
-function sizesOf({ perSubnet, sizes }: HostScenario, nodes: number, seed: number): Uint8Array {
-  if (sizes === "equal") return new Uint8Array(nodes).fill(perSubnet);
-  const table = shiftedParetoQuantiles(SKEW);
-  const key = streamKey(seed, STREAM.host);
-  return new Uint8Array(nodes).map((_, node) => {
-    const size = 1 + Math.floor((perSubnet - 1) * quantileAt(table, unit(key, node, -1)));
-    return Math.min(HOSTS_MAX, size);
-  });
 }
 
 export function bitCount(set: number): number {

@@ -8,7 +8,7 @@ import type { Scenario } from "../scenario/scenario.ts";
 import type { Adversary } from "./adversary.ts";
 import { strict as assert } from "node:assert";
 import { CallDesk } from "./call-desk.ts";
-import { type Network, NS_PER_MS } from "./delay.ts";
+import { NS_PER_MS } from "./delay.ts";
 import { draw, STREAM, streamKey } from "./dice.ts";
 import { COLUMN, EventSlab, NONE, ROW } from "./event-slab.ts";
 import { HostSets } from "./host-sets.ts";
@@ -32,11 +32,13 @@ import { RecordDesk } from "./record-desk.ts";
 import { TimingWheel } from "./timing-wheel.ts";
 import { foldList, type Trace, TraceHash } from "./trace-hash.ts";
 import type { Directory } from "./directory.ts";
+import type { Delays, Subnets } from "./subnets.ts";
 
 export interface PartitionParts {
   readonly scenario: Scenario;
   readonly ids: NodeIds;
-  readonly network: Network;
+  readonly network: Delays;
+  readonly subnets: Subnets;
   /** Frozen while a window runs. */
   readonly directory: Directory;
   /** When nodes arrive, by handle. */
@@ -89,7 +91,7 @@ export class Partition implements Outbox {
 
   constructor(parts: PartitionParts) {
     this.#parts = parts;
-    const { scenario, index, count, ids, createProtocol, listMax, samples } = parts;
+    const { scenario, index, count, ids, createProtocol, listMax, samples, subnets } = parts;
     this.#shift = 31 - Math.clz32(count);
     this.#mask = count - 1;
     this.#size = ids.high.length;
@@ -97,8 +99,7 @@ export class Partition implements Outbox {
     this.nodes = new NodeStates(rows);
     const { perSubnet, staggerMs } = scenario.hosts;
     assert(perSubnet === 1 || count === 1, "subnets of several hosts need one thread");
-    this.#hosts =
-      perSubnet === 1 ? undefined : new HostSets(scenario.hosts, this.#size, scenario.seed);
+    this.#hosts = perSubnet === 1 ? undefined : new HostSets(subnets, scenario.seed);
     this.lists = new Lists(listMax, perSubnet > 1);
     this.probes = new Probes(samples);
     this.#coreKey = streamKey(scenario.seed, STREAM.core);
@@ -118,7 +119,7 @@ export class Partition implements Outbox {
     this.#queries = new Queries({
       ...{ scenario, ids, nodes: this.nodes, shift: this.#shift, outbox: this },
       ...{ protocol: this.protocol, directory: parts.directory, probes: this.probes },
-      adversary: parts.adversary,
+      ...{ adversary: parts.adversary, subnets },
     });
     this.#post.learnBytes(this.protocol.typeBytes);
     assert(scenario.records.count === 0 || count === 1, "records need one thread");
@@ -126,11 +127,12 @@ export class Partition implements Outbox {
       this.records = new RecordDesk({
         ...{ scenario, outbox: this, protocol: this.protocol, directory: parts.directory },
         ...{ hosts: this.#hosts, probes: this.probes, stateOf: (node) => this.stateOf(node) },
+        subnets,
       });
     this.#population = new Population({
       ...{ scenario, index, shift: this.#shift, size: this.#size, nodes: this.nodes },
       ...{ protocol: this.protocol, desk: this, hosts: this.#hosts },
-      adversary: parts.adversary,
+      ...{ adversary: parts.adversary, subnets },
     });
   }
 
@@ -274,8 +276,8 @@ export class Partition implements Outbox {
     this.records?.begin(node);
   }
 
-  onHosts(node: number): void {
-    this.records?.onHosts(node);
+  onHosts(subnet: number): void {
+    this.records?.onHosts(subnet);
   }
 
   found(
@@ -345,12 +347,9 @@ export class Partition implements Outbox {
   #isHeard(to: number, from: number, type: number, word: number, list: number): boolean {
     const hosts = this.#hosts!;
     if (type >= TIMER || from >= this.#size) return true;
-    // An answer comes to whoever asked.
-    const isLive =
-      (type & ANSWER) === 0 ? hosts.hasLive(to, hosts.hostOf(word)) : hosts.isAnyLive(to);
-    if (!isLive) return false;
+    if (!hosts.isHeard(to, word, (type & ANSWER) !== 0)) return false;
     hosts.learn(to, from, word, this.lists, list);
-    hosts.noteHandled(to, hosts.hostOf(word), (type & ANSWER) !== 0);
+    hosts.noteHandled(to, word);
     return true;
   }
 

@@ -11,8 +11,10 @@ import { TICK, TYPE } from "./engine-types.ts";
 import type { Outbox, Protocol } from "./protocol.ts";
 import type { ScriptStep } from "./script.ts";
 import { Sessions } from "./sessions.ts";
+import { HOSTS_MAX, type Subnets } from "./subnets.ts";
 
-const HOSTS_MAX = 16;
+/** Instead of the number of a question to a server: the node joins through another one of its subnet. */
+const FOLLOW = -1;
 
 /** What the population needs of its partition. */
 export interface Desk extends Pick<Outbox, "nowNs" | "send" | "after"> {
@@ -20,8 +22,8 @@ export interface Desk extends Pick<Outbox, "nowNs" | "send" | "after"> {
   reply(server: number, to: number, contact: number, attempt: number, tookNs: number): void;
   /** A node is up. */
   begin(node: number): void;
-  /** Hosts of a node came or went, and it has noticed. */
-  onHosts(node: number): void;
+  /** Hosts of a subnet came or went, and it has noticed. */
+  onHosts(subnet: number): void;
   /** Nodes that joined, and as `~node` those that went. */
   readonly changes: number[];
 }
@@ -36,6 +38,7 @@ export interface PopulationParts {
   readonly nodes: NodeStates;
   readonly protocol: Protocol;
   readonly desk: Desk;
+  readonly subnets: Subnets;
   /** Where a node has several hosts. */
   readonly hosts: HostSets | undefined;
   readonly adversary: Adversary | undefined;
@@ -49,16 +52,19 @@ export class Population {
   readonly #churnKey: number;
   /** How often each host came up. */
   readonly #hostCounts: Uint16Array;
-  /** Nodes that failed for good, and all of their hosts. */
+  /** Subnets that failed for good, and all of their hosts. */
   readonly #failed = new Set<number>();
+  /** Nodes that are up and join once the one before them in their subnet has joined. */
+  readonly #waiting = new Set<number>();
 
   constructor(parts: PopulationParts) {
     this.#parts = parts;
-    const { server, churn, seed } = parts.scenario;
+    const { scenario, hosts, subnets } = parts;
+    const { server, churn, seed } = scenario;
     this.#serverKey = streamKey(seed, STREAM.server);
     this.#churnKey = streamKey(seed, STREAM.churn);
     this.#sessions = new Sessions(churn, seed);
-    this.#hostCounts = new Uint16Array(parts.hosts === undefined ? 0 : parts.size * HOSTS_MAX);
+    this.#hostCounts = new Uint16Array(hosts === undefined ? 0 : subnets.count * HOSTS_MAX);
     this.#servers = Array.from({ length: server.count }, (_, index) => {
       return new BootstrapServer(server, index, parts.size + index, parts.size, this.#serverKey);
     });
@@ -75,6 +81,7 @@ export class Population {
     for (let server = 0; server < scenario.server.count; server++)
       if (scenario.server.isInstant) this.#servers[server]!.register(node, desk.nowNs);
       else desk.send(node, size + server, TYPE.register, 0, 0, 0, NONE);
+    if (this.#waiting.has(node + 1)) desk.after(node + 1, 1, TICK.ask, FOLLOW);
   }
 
   /** A node could not join, or has lost everybody that it knew. */
@@ -124,8 +131,14 @@ export class Population {
     if (type >= TICK.hostLeave) this.#onHostTimer(node, type, attempt);
     else if (type === TICK.leave) this.#leave(node, true);
     else if (type === TICK.comeBack) this.arrive(node);
+    else if (attempt === FOLLOW) this.#followSibling(node);
     else if (type === TICK.ask && this.#parts.nodes.asked[this.#rowOf(node)] === attempt)
       this.askServer(node);
+  }
+
+  /** The node before it in its subnet has joined. */
+  #followSibling(node: number): void {
+    if (this.#waiting.delete(node)) this.#parts.protocol.start(node, node - 1);
   }
 
   arrive(node: number): void {
@@ -135,7 +148,9 @@ export class Population {
     nodes.states[row] = PRESENT;
     const epoch = ++nodes.epochs[row]!;
     desk.begin(node);
-    this.askServer(node);
+    // All at once they would be more newcomers than a small overlay takes in (see the findings).
+    if (this.#parts.subnets.isFirst(node)) this.askServer(node);
+    else this.#waiting.add(node);
     if (this.#parts.hosts !== undefined) {
       this.#beginHosts(node, this.#parts.hosts);
       return;
@@ -144,48 +159,54 @@ export class Population {
     if (leaveNs < Infinity) desk.after(node, leaveNs - desk.nowNs, TICK.leave, 0);
   }
 
-  /** All of them when the subnet is new, else whoever came back first. */
+  /** With a subnet's first node: all of them when the subnet is new, else whoever came back first. */
   #beginHosts(node: number, hosts: HostSets): void {
-    if (hosts.isAnyLive(node)) {
-      hosts.say(node);
+    const { subnets } = this.#parts;
+    if (!subnets.isFirst(node)) return;
+    const subnet = subnets.subnetOf(node);
+    if (hosts.isAnyLive(subnet)) {
+      hosts.say(subnet);
       return;
     }
-    hosts.begin(node);
-    for (let host = 0; host < hosts.sizeOf(node); host++) this.#expectLeave(node, host);
+    hosts.begin(subnet);
+    for (let host = 0; host < subnets.sizeOf(subnet); host++) this.#expectLeave(subnet, host);
   }
 
-  #expectLeave(node: number, host: number): void {
-    const { desk } = this.#parts;
-    const count = this.#hostCounts[node * HOSTS_MAX + host]!;
-    const leaveNs = this.#sessions.leavesAtNs(node * HOSTS_MAX + host, count, desk.nowNs);
-    if (leaveNs < Infinity) desk.after(node, leaveNs - desk.nowNs, TICK.hostLeave, host);
+  /** A subnet's first node has the timers of its hosts. */
+  #expectLeave(subnet: number, host: number): void {
+    const { desk, subnets } = this.#parts;
+    const count = this.#hostCounts[subnet * HOSTS_MAX + host]!;
+    const leaveNs = this.#sessions.leavesAtNs(subnet * HOSTS_MAX + host, count, desk.nowNs);
+    if (leaveNs === Infinity) return;
+    desk.after(subnets.firstOf(subnet), leaveNs - desk.nowNs, TICK.hostLeave, host);
   }
 
   #onHostTimer(node: number, type: number, host: number): void {
-    const { desk, nodes, scenario } = this.#parts;
+    const { desk, nodes, scenario, subnets } = this.#parts;
     const hosts = this.#parts.hosts!;
+    const subnet = subnets.subnetOf(node);
     const isUp = nodes.states[this.#rowOf(node)] !== ABSENT;
-    if (this.#failed.has(node)) return;
+    if (this.#failed.has(subnet)) return;
     if (type === TICK.noticed) {
       if (!isUp) return;
-      hosts.say(node);
-      desk.onHosts(node);
-      this.#tellNeighbours(node);
+      hosts.say(subnet);
+      desk.onHosts(subnet);
+      for (const one of subnets.nodesOf(subnet)) this.#tellNeighbours(one);
       return;
     }
     const isBack = type === TICK.hostBack;
-    if (hosts.hasLive(node, host) === isBack) return;
-    hosts.set(node, host, isBack);
+    if (hosts.hasLive(subnet, host) === isBack) return;
+    hosts.set(subnet, host, isBack);
     if (isBack) {
-      this.#hostCounts[node * HOSTS_MAX + host]!++;
-      this.#expectLeave(node, host);
+      this.#hostCounts[subnet * HOSTS_MAX + host]!++;
+      this.#expectLeave(subnet, host);
     } else {
-      const count = this.#hostCounts[node * HOSTS_MAX + host]!;
-      const awayNs = this.#sessions.absenceNs(node * HOSTS_MAX + host, count);
+      const count = this.#hostCounts[subnet * HOSTS_MAX + host]!;
+      const awayNs = this.#sessions.absenceNs(subnet * HOSTS_MAX + host, count);
       desk.after(node, awayNs, TICK.hostBack, host);
     }
-    if (!isBack && !hosts.isAnyLive(node)) this.#leave(node, false);
-    else if (isBack && !isUp) this.arrive(node);
+    if (!isBack && !hosts.isAnyLive(subnet)) this.#leaveAll(subnet);
+    else if (isBack && !isUp) this.#arriveAll(subnet);
     else desk.after(node, scenario.hosts.noticeMs * NS_PER_MS, TICK.noticed, 0);
   }
 
@@ -199,18 +220,28 @@ export class Population {
     if ("share" in step) return this.#failShare(step);
     const { index, shift } = this.#parts;
     if ((step.node & ((1 << shift) - 1)) !== index) return;
-    if (step.type === "up") this.arrive(step.node);
-    else this.#leave(step.node, false);
+    if (step.type === "up") this.#arriveAll(step.node);
+    else this.#leaveAll(step.node);
+  }
+
+  /** All nodes of a subnet. */
+  #arriveAll(subnet: number): void {
+    for (const node of this.#parts.subnets.nodesOf(subnet)) this.arrive(node);
+  }
+
+  #leaveAll(subnet: number): void {
+    for (const node of this.#parts.subnets.nodesOf(subnet)) this.#leave(node, false);
   }
 
   /** @param comesBack after its absence, as its sessions have it */
   #leave(node: number, comesBack: boolean): void {
-    const { nodes, desk, hosts, protocol } = this.#parts;
+    const { nodes, desk, hosts, protocol, subnets } = this.#parts;
     const row = this.#rowOf(node);
     if (nodes.states[row] === ABSENT) return;
     if (nodes.states[row] === JOINED) desk.changes.push(~node);
     protocol.stop(node);
-    hosts?.forget(node);
+    this.#waiting.delete(node);
+    if (subnets.isFirst(node)) hosts?.forget(subnets.subnetOf(node));
     nodes.states[row] = ABSENT;
     nodes.waitsFrom[row] = ++nodes.asked[row]!;
     if (!comesBack) return;
@@ -218,16 +249,17 @@ export class Population {
   }
 
   #failShare(step: Extract<ScriptStep, { readonly share: number }>): void {
-    const { index, shift, size, nodes, desk } = this.#parts;
+    const { index, shift, size, nodes, desk, subnets } = this.#parts;
     for (let node = index; node < size; node += 1 << shift) {
       if (nodes.states[this.#rowOf(node)] === ABSENT) continue;
-      if (unit(this.#churnKey, node, ~step.number) >= step.share) continue;
+      const subnet = subnets.subnetOf(node);
+      if (unit(this.#churnKey, subnet, ~step.number) >= step.share) continue;
       this.#leave(node, false);
       if (step.type === "fail") {
-        this.#failed.add(node);
+        this.#failed.add(subnet);
         continue;
       }
-      const awayNs = Math.floor(unit(this.#churnKey, node, ~step.number - 1) * step.spreadNs);
+      const awayNs = Math.floor(unit(this.#churnKey, subnet, ~step.number - 1) * step.spreadNs);
       desk.after(node, Math.max(1, awayNs), TICK.comeBack, 0);
     }
   }

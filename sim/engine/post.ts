@@ -1,11 +1,12 @@
 /** Sends messages: counts them, asks the network how long each takes, and queues it. */
-import { LOST, type Network } from "./delay.ts";
+import { LOST } from "./delay.ts";
 import { COLUMN, type EventSlab, NONE, ROW } from "./event-slab.ts";
 import type { HostSets } from "./host-sets.ts";
 import type { Lists } from "./lists.ts";
 import type { NodeStates } from "./node-states.ts";
 import { TYPE } from "./engine-types.ts";
 import type { Probes } from "./probes.ts";
+import type { Delays } from "./subnets.ts";
 import { CONTACT_BYTES, HEADER_BYTES, ID_BYTES, TIMER } from "./protocol.ts";
 import type { TimingWheel } from "./timing-wheel.ts";
 
@@ -31,7 +32,7 @@ export interface PostParts {
   readonly lists: Lists;
   readonly nodes: NodeStates;
   readonly probes: Probes;
-  readonly network: Network;
+  readonly network: Delays;
   /** Where a node has several hosts. */
   readonly hosts: HostSets | undefined;
   /** For nodes of other partitions. */

@@ -10,6 +10,7 @@ import { JOINED, type NodeStates } from "./node-states.ts";
 import { COUNT, type Probes } from "./probes.ts";
 import type { NodeIds, Outbox, Protocol } from "./protocol.ts";
 import { quantileAt, truncatedNormalQuantiles, type Quantiles } from "./quantiles.ts";
+import type { Subnets } from "./subnets.ts";
 
 export interface QueryParts {
   readonly scenario: Scenario;
@@ -21,6 +22,7 @@ export interface QueryParts {
   readonly directory: Directory;
   readonly probes: Probes;
   readonly adversary: Adversary | undefined;
+  readonly subnets: Subnets;
 }
 
 export class Queries {
@@ -45,10 +47,11 @@ export class Queries {
 
   /** A node's next query, if there are any. */
   expect(node: number): void {
-    const { adversary, outbox } = this.#parts;
+    const { adversary, outbox, subnets } = this.#parts;
     if (this.#intervalNs === 0 || adversary?.isLiar(node) === true) return;
     const factor = quantileAt(this.#table, unit(this.#key, node, this.#next(node)));
-    const periodNs = Math.max(1, Math.floor(this.#intervalNs * factor));
+    const intervalNs = this.#intervalNs / subnets.paceOf(node);
+    const periodNs = Math.max(1, Math.floor(intervalNs * factor));
     outbox.after(node, periodNs, TICK.query, 0);
   }
 

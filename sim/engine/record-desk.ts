@@ -18,6 +18,7 @@ import { TICK, TYPE } from "./engine-types.ts";
 import { giniOf, type Probes } from "./probes.ts";
 import type { Outbox, Protocol } from "./protocol.ts";
 import { RecordStore } from "./record-store.ts";
+import type { Subnets } from "./subnets.ts";
 
 /** A get without an answer is tried again once. */
 const GET_NS = 4 * NS_PER_S;
@@ -29,12 +30,16 @@ const GET = 3;
 /** Of a message that looks for a record: who wants it, and above it how many have been asked. */
 const ORIGIN_BITS = 24;
 const ORIGIN = 2 ** ORIGIN_BITS - 1;
+/** Neighbours that a node goes through at most for those that are of different subnets. */
+const NEIGHBOURS_MAX = 256;
 
 export interface RecordDeskParts {
   readonly scenario: Scenario;
   readonly outbox: Pick<Outbox, "nowNs" | "send" | "after">;
   readonly protocol: Pick<Protocol, "lookup" | "neighbours">;
   readonly directory: Directory;
+  readonly subnets: Subnets;
+  /** Where a node has several. */
   readonly hosts: HostSets | undefined;
   readonly probes: Probes;
   stateOf(node: number): number;
@@ -71,9 +76,10 @@ export class RecordDesk {
     const { records, seed } = parts.scenario;
     this.#scenario = records;
     this.#key = streamKey(seed, STREAM.record);
-    this.#store = new RecordStore(records.copies, this.#key, (node) => this.#liveOf(node));
+    const liveOf = (subnet: number): number => this.#liveOf(subnet);
+    this.#store = new RecordStore(records.copies, this.#key, parts.subnets, liveOf);
     this.#popularity = popularityOf(records);
-    this.#neighbours = new Int32Array(records.replicas);
+    this.#neighbours = new Int32Array(NEIGHBOURS_MAX);
     this.#choices = new Int8Array(records.count).fill(NONE);
   }
 
@@ -100,9 +106,9 @@ export class RecordDesk {
     if (getIntervalS > 0) this.#expectGet(node);
   }
 
-  /** Hosts of a node came or went. */
-  onHosts(node: number): void {
-    this.#innerCopies += this.#store.copyInside(node);
+  /** Hosts of a subnet came or went. */
+  onHosts(subnet: number): void {
+    this.#innerCopies += this.#store.copyInside(subnet);
   }
 
   onTimer(node: number, type: number, id: number): void {
@@ -119,8 +125,9 @@ export class RecordDesk {
   }
 
   #expectGet(node: number): void {
-    const meanNs = this.#scenario.getIntervalS * NS_PER_S;
-    this.#parts.outbox.after(node, Math.floor(2 * this.#drawn(node) * meanNs), TICK.get, NONE);
+    const { outbox, subnets } = this.#parts;
+    const meanNs = (this.#scenario.getIntervalS * NS_PER_S) / subnets.paceOf(node);
+    outbox.after(node, Math.floor(2 * this.#drawn(node) * meanNs), TICK.get, NONE);
   }
 
   /** The end of a lookup of ours. @param owner NONE when nobody was found */
@@ -145,15 +152,14 @@ export class RecordDesk {
     else if (type === TYPE.fetched) this.#onFetched(node, a, b !== 0);
   }
 
-  /** @param nodes all that there are */
-  result(nodes: number): RecordsResult {
+  result(): RecordsResult {
     const { probes } = this.#parts;
     const reachable = this.#store.reachable();
     const put = [...this.#choices.keys()].filter((record) => this.#choices[record] !== NONE);
     const repairs = [TYPE.offer, TYPE.want, TYPE.repair];
     const sum = (counts: Float64Array): number =>
       repairs.reduce((total, type) => total + counts[type]!, 0);
-    const kept = this.#store.copiesByHost(Array.from({ length: nodes }, (_, node) => node));
+    const kept = this.#store.copiesByHost();
     return {
       put: put.length,
       gets: this.#finished,
@@ -191,7 +197,8 @@ export class RecordDesk {
   }
 
   #loadOf(node: number): number {
-    return this.#store.countOf(node) / Math.max(1, bitCount(this.#liveOf(node)));
+    const subnet = this.#parts.subnets.subnetOf(node);
+    return this.#store.countOf(subnet) / Math.max(1, bitCount(this.#liveOf(subnet)));
   }
 
   #sendOrKeep(node: number, owner: number, record: number, choice: number): void {
@@ -224,8 +231,8 @@ export class RecordDesk {
   }
 
   #onOffer(node: number, from: number, record: number): void {
-    if (this.#store.has(node, record)) return;
-    this.#parts.outbox.send(node, from, TYPE.want, record, 0, 0, NONE);
+    if (this.#store.has(node, record)) this.#store.adopt(node, record);
+    else this.#parts.outbox.send(node, from, TYPE.want, record, 0, 0, NONE);
   }
 
   #onWant(node: number, from: number, record: number): void {
@@ -305,20 +312,29 @@ export class RecordDesk {
 
   // What both need.
 
-  /** Nodes that should keep a record, as far as a node knows. */
+  /**
+   * Nodes that should keep a record, as far as a node knows: of each subnet the one that is first.
+   *
+   * Who is known is known with its host set, and so as one of its subnet.
+   */
   #keepersOf(node: number, record: number): readonly number[] {
     const choice = Math.max(0, this.#choices[record]!);
     const high = draw(this.#key, record, 2 * choice);
     const low = draw(this.#key, record, 2 * choice + 1);
     const { replicas } = this.#scenario;
-    const found = this.#parts.protocol.neighbours(node, high, low, replicas, this.#neighbours);
-    return [...this.#neighbours.subarray(0, found)];
+    const { protocol, subnets } = this.#parts;
+    for (let wanted = replicas; ; wanted = Math.min(2 * wanted, NEIGHBOURS_MAX)) {
+      const found = protocol.neighbours(node, high, low, wanted, this.#neighbours);
+      const keepers = subnets.oneEach(this.#neighbours.subarray(0, found));
+      const isAll = found < wanted || wanted === NEIGHBOURS_MAX;
+      if (keepers.length >= replicas || isAll) return keepers.slice(0, replicas);
+    }
   }
 
-  #liveOf(node: number): number {
-    const { hosts, stateOf } = this.#parts;
-    if (stateOf(node) === ABSENT) return 0;
-    return hosts === undefined ? 1 : hosts.live[node]!;
+  #liveOf(subnet: number): number {
+    const { hosts, subnets, stateOf } = this.#parts;
+    if (stateOf(subnets.firstOf(subnet)) === ABSENT) return 0;
+    return hosts === undefined ? 1 : hosts.live[subnet]!;
   }
 
   #popular(probability: number): number {

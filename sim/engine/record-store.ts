@@ -1,95 +1,127 @@
-/** Which hosts of which nodes keep which records. What a host keeps stays on its disk while it is gone. */
+/**
+ * Which hosts of which subnets keep which records. What a host keeps stays on its disk while it is gone.
+ *
+ * A subnet keeps a record once, whichever of its nodes was told to: that node looks after it.
+ */
 import { draw } from "./dice.ts";
 import { bitCount } from "./host-sets.ts";
+import type { Subnets } from "./subnets.ts";
 
-/** Above the bits of the hosts: the node should not keep the record any more. */
+/** Above the bits of the hosts: the subnet should not keep the record any more. */
 const SURPLUS = 1 << 16;
 const HOSTS = 0xffff;
+/** Above both: which of the subnet's nodes looks after the record. */
+const NODE_SHIFT = 17;
 
 export class RecordStore {
   readonly #kept = new Map<number, Map<number, number>>();
   readonly #copies: number;
   readonly #key: number;
-  readonly #liveOf: (node: number) => number;
+  readonly #subnets: Subnets;
+  readonly #liveOf: (subnet: number) => number;
 
   /**
-   * @param copies hosts of a node that keep a record
+   * @param copies hosts of a subnet that keep a record
    * @param key    of a stream of `dice.ts`
-   * @param liveOf hosts of a node that live, as bits
+   * @param liveOf hosts of a subnet that live, as bits
    */
-  constructor(copies: number, key: number, liveOf: (node: number) => number) {
+  constructor(copies: number, key: number, subnets: Subnets, liveOf: (subnet: number) => number) {
     this.#copies = copies;
     this.#key = key;
+    this.#subnets = subnets;
     this.#liveOf = liveOf;
   }
 
+  /** Records that a node looks after. */
   recordsOf(node: number): readonly number[] {
-    return [...(this.#kept.get(node)?.keys() ?? [])];
+    const subnet = this.#subnets.subnetOf(node);
+    const records = this.#kept.get(subnet);
+    if (records === undefined) return [];
+    if (this.#subnets.areNodes) return [...records.keys()];
+    const place = node - this.#subnets.firstOf(subnet);
+    return [...records]
+      .filter(([, mask]) => mask >>> NODE_SHIFT === place)
+      .map(([record]) => record);
   }
 
-  /** Records a node keeps. */
-  countOf(node: number): number {
-    return this.#kept.get(node)?.size ?? 0;
+  /** Records that a subnet keeps. */
+  countOf(subnet: number): number {
+    return this.#kept.get(subnet)?.size ?? 0;
   }
 
   /** Whether a living host of the node has it. */
   has(node: number, record: number): boolean {
-    return (this.#maskOf(node, record) & this.#liveOf(node)) !== 0;
+    const subnet = this.#subnets.subnetOf(node);
+    return (this.#maskOf(subnet, record) & this.#liveOf(subnet)) !== 0;
   }
 
   /** Places it with the hosts that rank highest for it (rendezvous hashing). */
   keep(node: number, record: number): void {
-    const records = this.#kept.get(node) ?? new Map<number, number>();
-    this.#kept.set(node, records);
-    records.set(record, (records.get(record) ?? 0) | this.#place(record, this.#liveOf(node)));
+    const subnet = this.#subnets.subnetOf(node);
+    const records = this.#kept.get(subnet) ?? new Map<number, number>();
+    this.#kept.set(subnet, records);
+    const there = (records.get(record) ?? 0) & (HOSTS | SURPLUS);
+    const place = (node - this.#subnets.firstOf(subnet)) << NODE_SHIFT;
+    records.set(record, place | there | this.#place(record, this.#liveOf(subnet)));
+  }
+
+  /** What its subnet keeps already is this node's to look after, should another one have done so. */
+  adopt(node: number, record: number): void {
+    const subnet = this.#subnets.subnetOf(node);
+    const mask = this.#maskOf(subnet, record);
+    const place = node - this.#subnets.firstOf(subnet);
+    if (mask >>> NODE_SHIFT === place) return;
+    this.#kept.get(subnet)!.set(record, (place << NODE_SHIFT) | (mask & HOSTS));
   }
 
   /** After hosts came or went: records are copied until enough hosts have them. @returns how many */
-  copyInside(node: number): number {
-    const live = this.#liveOf(node);
+  copyInside(subnet: number): number {
+    const live = this.#liveOf(subnet);
     let copied = 0;
-    for (const [record, mask] of this.#kept.get(node) ?? []) {
+    for (const [record, mask] of this.#kept.get(subnet) ?? []) {
       const there = bitCount(mask & live & HOSTS);
       if (there === 0 || there >= Math.min(this.#copies, bitCount(live))) continue;
       const placed = mask | this.#place(record, live);
       copied += bitCount(placed & HOSTS) - bitCount(mask & HOSTS);
-      this.#kept.get(node)!.set(record, placed);
+      this.#kept.get(subnet)!.set(record, placed);
     }
     return copied;
   }
 
   /** Notes that others should keep it. @returns whether that was noted before, and it is gone now */
   giveUp(node: number, record: number): boolean {
-    const mask = this.#maskOf(node, record);
+    const subnet = this.#subnets.subnetOf(node);
+    const mask = this.#maskOf(subnet, record);
     if ((mask & SURPLUS) === 0) {
-      this.#kept.get(node)!.set(record, mask | SURPLUS);
+      this.#kept.get(subnet)!.set(record, mask | SURPLUS);
       return false;
     }
-    this.#kept.get(node)!.delete(record);
+    this.#kept.get(subnet)!.delete(record);
     return true;
   }
 
   /** It is the node's to keep. */
   confirm(node: number, record: number): void {
-    const mask = this.#maskOf(node, record);
-    if ((mask & SURPLUS) !== 0) this.#kept.get(node)!.set(record, mask & ~SURPLUS);
+    const subnet = this.#subnets.subnetOf(node);
+    const mask = this.#maskOf(subnet, record);
+    if ((mask & SURPLUS) !== 0) this.#kept.get(subnet)!.set(record, mask & ~SURPLUS);
   }
 
   /** Of every record that somebody keeps: whether a living host does. */
   reachable(): Map<number, boolean> {
     const found = new Map<number, boolean>();
-    for (const [node, records] of this.#kept)
-      for (const record of records.keys())
-        found.set(record, found.get(record) === true || this.has(node, record));
+    for (const [subnet, records] of this.#kept)
+      for (const [record, mask] of records)
+        found.set(record, found.get(record) === true || (mask & this.#liveOf(subnet)) !== 0);
     return found;
   }
 
-  /** Copies at each living host of these nodes. */
-  copiesByHost(nodes: Iterable<number>): Float64Array {
+  /** Copies at each living host. */
+  copiesByHost(): Float64Array {
     const counts: number[] = [];
-    for (const node of nodes) {
-      const records = this.#kept.get(node);
-      for (let live = this.#liveOf(node); live !== 0; live &= live - 1) {
+    for (let subnet = 0; subnet < this.#subnets.count; subnet++) {
+      const records = this.#kept.get(subnet);
+      for (let live = this.#liveOf(subnet); live !== 0; live &= live - 1) {
         const host = live & -live;
         let count = 0;
         for (const mask of records?.values() ?? []) if ((mask & host) !== 0) count++;
@@ -99,8 +131,8 @@ export class RecordStore {
     return Float64Array.from(counts);
   }
 
-  #maskOf(node: number, record: number): number {
-    return this.#kept.get(node)?.get(record) ?? 0;
+  #maskOf(subnet: number, record: number): number {
+    return this.#kept.get(subnet)?.get(record) ?? 0;
   }
 
   #place(record: number, live: number): number {

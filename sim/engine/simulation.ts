@@ -24,6 +24,7 @@ import type { Mail } from "./post.ts";
 import type { Trace, TraceHash } from "./trace-hash.ts";
 import { convergedAt, isConverged } from "../results/convergence.ts";
 import { scriptOf, type TraceLine } from "./script.ts";
+import { createSubnets, SubnetDelays } from "./subnets.ts";
 
 /** Others have a turn after so many simulated seconds, or events, whichever comes first. */
 const TURN_S = 1;
@@ -84,13 +85,18 @@ export interface World {
 
 /** In shared memory. */
 export function createWorld(scenario: Scenario): World {
-  const { nodes, seed, churn } = scenario;
+  const { seed, churn } = scenario;
+  const subnets = createSubnets(scenario);
+  const { nodes } = subnets;
   const ids = createIds(seed, nodes);
   moveToVictim(scenario, ids, chooseLiars(scenario));
   const ranked = new Int32Array(new SharedArrayBuffer(nodes * 4));
   ranked.set(rankNodes(ids));
   const arrivals = new Float64Array(new SharedArrayBuffer(nodes * 8)).fill(Infinity);
-  if (churn.model !== "trace") arrivals.set(arrivalTimes(scenario));
+  if (churn.model !== "trace") {
+    const times = arrivalTimes(scenario);
+    for (let node = 0; node < nodes; node++) arrivals[node] = times[subnets.subnetOf(node)]!;
+  }
   return { ids, ranked, arrivals };
 }
 
@@ -123,7 +129,7 @@ export class Simulation {
   readonly partition: Partition;
   readonly #scenario: Scenario;
   readonly #directory: Directory;
-  readonly #network: Network;
+  readonly #leastNs: number;
   readonly #samples: number;
   readonly #typeNames: ReadonlyMap<number, string>;
 
@@ -135,7 +141,9 @@ export class Simulation {
     const { ids, ranked, arrivals } = world;
     const adversary = createAdversary({ scenario, ids, ranked, arrivals });
     this.#directory = new Directory(ids, ranked);
-    this.#network = new Network(delay, seed, nodes, matrix);
+    const subnets = createSubnets(scenario);
+    const network = new Network(delay, seed, nodes, matrix);
+    this.#leastNs = network.leastNs;
     this.#samples = samplesOf(scenario);
     this.partition = new Partition({
       ...{
@@ -144,7 +152,8 @@ export class Simulation {
         arrivals,
         adversary,
         trace,
-        network: this.#network,
+        network: subnets.areNodes ? network : new SubnetDelays(network, subnets),
+        subnets,
         directory: this.#directory,
       },
       ...{ ...place, samples: this.#samples, script: scriptOf(churn, churnTrace) },
@@ -186,7 +195,7 @@ export class Simulation {
   found(): Found {
     const { probes, hash } = this.partition;
     const typeNames = this.#typeNames;
-    const records = this.partition.records?.result(this.#scenario.nodes) ?? null;
+    const records = this.partition.records?.result() ?? null;
     return { probes, hash, handled: this.partition.loads(), typeNames, records };
   }
 
@@ -200,7 +209,7 @@ export class Simulation {
     const directory = this.#directory;
     let seen = probes.events;
     for (let nowNs = fromNs; nowNs < endNs;) {
-      nowNs = Math.min(endNs, nowNs + this.#network.leastNs);
+      nowNs = Math.min(endNs, nowNs + this.#leastNs);
       partition.run(nowNs);
       if (exchange !== undefined) noteChanges(directory, exchange.swap(partition));
       noteChanges(directory, partition.changes);

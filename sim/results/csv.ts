@@ -38,6 +38,12 @@ const RUN_COLUMNS: Readonly<Record<string, (result: SimulationResult) => number 
     loadMean: ({ load }) => load.mean,
     loadHighest: ({ load }) => load.highest,
     loadGini: ({ load }) => load.gini,
+    recordsMean: ({ records }) => records?.kept.mean ?? null,
+    recordsHighest: ({ records }) => records?.kept.highest ?? null,
+    recordsGini: ({ records }) => records?.kept.gini ?? null,
+    gets: ({ records }) => records?.gets ?? null,
+    failedGets: ({ records }) => records?.failedGets ?? null,
+    innerCopies: ({ records }) => records?.innerCopies ?? null,
     events: ({ events }) => events,
   };
 

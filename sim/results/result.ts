@@ -53,7 +53,7 @@ export interface SimulationResult {
   readonly meanHops: number | null;
   readonly latencyMs: Percentiles | null;
   readonly traffic: readonly Traffic[];
-  /** Messages handled by a node, over all nodes that joined: mean, highest, and the Gini index. */
+  /** Messages handled by a node that joined, or by each of its hosts: mean, highest, and the Gini index. */
   readonly load: { readonly mean: number; readonly highest: number; readonly gini: number };
   /** Null when the scenario has none. */
   readonly records: RecordsResult | null;

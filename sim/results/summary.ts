@@ -1,10 +1,11 @@
 /** A result for people. */
 import { renderPairs, renderTable } from "../../platform/cli/text-table.ts";
-import type { SimulationResult } from "./result.ts";
+import type { RecordsResult, SimulationResult } from "./result.ts";
 
 /** Lines of a table of the samples and what the whole run shows. */
 export function renderSummary(result: SimulationResult): readonly string[] {
   const { scenario, samples, run } = result;
+  const who = scenario.hosts.perSubnet === 1 ? "node" : "host";
   const rows = samples.map((sample) => [
     `${sample.timeS} s`,
     String(sample.present),
@@ -35,12 +36,22 @@ export function renderSummary(result: SimulationResult): readonly string[] {
       ],
       [
         "load",
-        `${result.load.mean.toFixed(1)} messages a node, Gini ${result.load.gini.toFixed(3)}`,
+        `${result.load.mean.toFixed(1)} messages a ${who}, Gini ${result.load.gini.toFixed(3)}`,
       ],
+      ...recordPairs(result.records),
       ["events", String(result.events)],
       ["trace hash", result.traceHash],
       ["cost", `${run.cpuS.toFixed(2)} CPU-s, ${Math.round(run.rssBytes / 1e6)} MB`],
     ]),
+  ];
+}
+
+function recordPairs(records: RecordsResult | null): readonly (readonly [string, string])[] {
+  if (records === null) return [];
+  const { kept, gets, failedGets } = records;
+  return [
+    ["records", `${kept.mean.toFixed(1)} a host, Gini ${kept.gini.toFixed(3)}`],
+    ["gets", `${gets}, ${failedGets} of them failed`],
   ];
 }
 

@@ -125,7 +125,18 @@ function refuseImpossible(scenario: Scenario): void {
     );
   if (server.isInstant && scenario.threads > 1)
     refuse("threads", "a server that is instant runs on one thread; allowed: 1");
-  const { perSubnet } = scenario.hosts;
+  refuseHosts(scenario);
+  refuseAdversary(scenario);
+  refuseChurn(scenario.churn, scenario);
+}
+
+function refuseHosts(scenario: Scenario): void {
+  const { perSubnet, virtualNodes } = scenario.hosts;
+  if (virtualNodes > 0 && perSubnet === 1)
+    refuse(
+      "hosts.virtualNodes",
+      `${virtualNodes} is for subnets, and nodes are hosts; give hosts.perSubnet 2 to 16`,
+    );
   if (perSubnet > 1 && scenario.threads > 1)
     refuse("threads", `subnets of ${perSubnet} hosts run on one thread; allowed: 1`);
   if (perSubnet > 1 && scenario.protocol === "chord" && scenario.chord.routing === "recursive")
@@ -135,17 +146,17 @@ function refuseImpossible(scenario: Scenario): void {
     );
   if (scenario.records.count > 0 && scenario.threads > 1)
     refuse("threads", "records are kept on one thread; allowed: 1");
-  refuseAdversary(scenario);
-  refuseChurn(scenario.churn, scenario);
 }
 
-function refuseAdversary({ adversary, protocol, workload, nodes }: Scenario): void {
+function refuseAdversary({ adversary, protocol, workload, nodes, hosts }: Scenario): void {
   const { kind, victim } = adversary;
   if (kind === "none" && workload.target === "victim")
     refuse("workload.target", "victim: nobody is one; give adversary.kind sybil or eclipse");
   if (kind === "none") return;
   if (protocol !== "kademlia")
     refuse("adversary.kind", `${kind} is not allowed for ${protocol}; allowed: none`);
+  if (hosts.virtualNodes > 0)
+    refuse("hosts.virtualNodes", `${hosts.virtualNodes} is not for nodes that lie; allowed: 0`);
   if (victim >= nodes)
     refuse("adversary.victim", `${victim} is not one of the ${nodes} nodes, which count from 0`);
 }

@@ -111,6 +111,8 @@ export interface HostScenario {
   readonly perSubnet: number;
   /** `skewed`: from 1 to 16, most of them small (shifted Pareto, shape 1.5), `perSubnet` on average. */
   readonly sizes: "equal" | "skewed";
+  /** Nodes of a subnet for each of its hosts, at least one in all; 0: one, whatever its size. */
+  readonly virtualNodes: number;
   /** Until its siblings notice that a host is gone, or has come. */
   readonly noticeMs: number;
   /** A host that has not answered for so long gets company: another one of its set is asked too. */
@@ -121,6 +123,8 @@ export interface HostScenario {
 
 /** What nodes do besides keeping the overlay. */
 export interface WorkloadScenario {
+  /** Whose the intervals are, those of gets too: each subnet's, with all of its nodes, or each host's. */
+  readonly by: "node" | "host";
   /** Mean time between a node's queries; 0: none. */
   readonly queryIntervalS: number;
   /** Standard deviation of it, as a share. */

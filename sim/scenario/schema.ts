@@ -5,6 +5,7 @@
 import { choice, flag, integer, optionalInteger, optionalText } from "../../platform/setting.ts";
 import type { Setting } from "../../platform/setting.ts";
 import { ADVERSARY } from "./adversary-fields.ts";
+import { HOSTS } from "./host-fields.ts";
 import { number, optionalNumber, rows } from "./kinds.ts";
 import { CHORD, KADEMLIA } from "./protocol-fields.ts";
 import { TIME_MAX_MS, TIME_MAX_S } from "./times.ts";
@@ -251,45 +252,14 @@ const CHURN = {
   ),
 } as const;
 
-const HOSTS = {
-  "hosts.perSubnet": optionalInteger(
-    {
-      doc: "Hosts of a node, which is a subnet then; churn is that of hosts. 1: nodes are hosts, and the rest of `hosts` means nothing.",
-      initial: null,
-      defaultDoc: "1; with `kind: mdht` and `load` 4",
-    },
-    1,
-    16,
-  ),
-  "hosts.sizes": choice(
-    {
-      doc: "`equal`: all subnets have as many hosts. `skewed`: 1 to 16, most of them few (shifted Pareto of shape 1.5 around `perSubnet`).",
-      initial: "equal",
-      defaultDoc: "`equal`; with `kind: load` `skewed`",
-    },
-    ["equal", "skewed"],
-  ),
-  "hosts.noticeMs": number(
-    { doc: "Until its siblings notice that a host is gone, or has come.", initial: 1200 },
-    0,
-    TIME_MAX_MS,
-  ),
-  "hosts.staggerMs": number(
-    {
-      doc: "When a host has not answered for so long, another one of its subnet is asked too.",
-      initial: 300,
-    },
-    1,
-    TIME_MAX_MS,
-  ),
-  "hosts.told": integer(
-    { doc: "Contacts that are told of a change of the host set at once.", initial: 8 },
-    0,
-    1000,
-  ),
-} as const;
-
 const WORKLOAD = {
+  "workload.by": choice(
+    {
+      doc: "Whose the intervals of queries and of gets are, where nodes are subnets: each subnet's, however many nodes it has, or each `host`'s.",
+      initial: "node",
+    },
+    ["node", "host"],
+  ),
   "workload.queryIntervalS": number(
     { doc: "Mean time between a node's queries; 0: none.", initial: 1 },
     0,

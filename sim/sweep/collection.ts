@@ -26,7 +26,19 @@ export interface Collected extends RunGroup {
   readonly permanentConvergenceTimeS: Interval | null;
   readonly meanHops: Interval | null;
   readonly messages: Interval | null;
+  readonly bytes: Interval | null;
+  readonly tableChanges: Interval | null;
+  /** Messages that a node or a host handled. */
   readonly loadGini: Interval | null;
+  readonly loadHighest: Interval | null;
+  /** Of records that a host keeps; with what comes next null where there are none. */
+  readonly recordsGini: Interval | null;
+  readonly recordsHighest: Interval | null;
+  /** Share of the gets. */
+  readonly failedGets: Interval | null;
+  /** Copied to another node by repair, and from host to host inside a subnet. */
+  readonly recordsMoved: Interval | null;
+  readonly innerCopies: Interval | null;
   /** Of the last sample. */
   readonly believedDelivery: Interval | null;
   readonly correctDelivery: Interval | null;
@@ -57,22 +69,42 @@ function collectGroup(name: string, results: readonly SimulationResult[]): Colle
     permanentConvergenceTimeS: over((result) => result.permanentConvergenceTimeS),
     meanHops: over((result) => result.meanHops),
     messages: over(({ traffic }) => traffic.reduce((sum, { messages }) => sum + messages, 0)),
+    bytes: over(({ traffic }) => traffic.reduce((sum, { bytes }) => sum + bytes, 0)),
+    tableChanges: over(({ samples }) => samples.reduce((sum, one) => sum + one.tableChanges, 0)),
     loadGini: over(({ load }) => load.gini),
+    loadHighest: over(({ load }) => load.highest),
+    recordsGini: over(({ records }) => records?.kept.gini ?? null),
+    recordsHighest: over(({ records }) => records?.kept.highest ?? null),
+    failedGets: over(({ records }) =>
+      records === null || records.gets === 0 ? null : records.failedGets / records.gets,
+    ),
+    recordsMoved: over(recordsMoved),
+    innerCopies: over(({ records }) => records?.innerCopies ?? null),
     believedDelivery: over(({ samples }) => samples.at(-1)?.believedDelivery ?? null),
     correctDelivery: over(({ samples }) => samples.at(-1)?.correctDelivery ?? null),
   };
+}
+
+function recordsMoved({ records, traffic }: SimulationResult): number | null {
+  if (records === null) return null;
+  return traffic.find(({ type }) => type === "repair")?.messages ?? 0;
 }
 
 /** What can be drawn over an axis. */
 const OVER_AXIS: Readonly<Record<string, { readonly label: string; readonly read: Read }>> = {
   convergence: { label: "convergence time (s)", read: (result) => result.convergenceTimeS },
   hops: { label: "mean hops of a query", read: (result) => result.meanHops },
+  load: { label: "Gini index of messages handled", read: ({ load }) => load.gini },
+  records: {
+    label: "Gini index of records kept",
+    read: ({ records }) => records?.kept.gini ?? null,
+  },
 };
 
 /**
  * Plots over the first axis that has several numbers, a line for each combination of the others.
  *
- * @returns file names and plots; none when no axis is one of numbers
+ * @returns file names and plots; none of what no run has, or when no axis is one of numbers
  */
 export function axisPlots(
   { axes }: Pick<SweepFile, "axes">,
@@ -82,7 +114,10 @@ export function axisPlots(
   if (axis === undefined) return {};
   const xOf = ({ result }: CollectedPoint): number => Number(fieldOf(result.scenario, axis.path));
   const lines = Map.groupBy(points, ({ point }) => otherLabels(point.label, axis.path));
-  const plots = Object.entries(OVER_AXIS).map(([name, { label, read }]): [string, LinePlot] => {
+  const wanted = Object.entries(OVER_AXIS).filter(([, { read }]) =>
+    points.some(({ result }) => read(result) !== null),
+  );
+  const plots = wanted.map(([name, { label, read }]): [string, LinePlot] => {
     const series = [...lines].map(([line, members]): Series => {
       const columns = [...Map.groupBy(members, xOf)].map(([x, column]) => {
         const values = column.map(({ result }) => read(result)).filter((value) => value !== null);

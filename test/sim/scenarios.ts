@@ -26,9 +26,12 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
       ...{ model: "none", sessionS: 60, absenceS: 30, shape: 1, startS: 0, traceFile: null },
       ...{ flashCrowd: null, massFailure: null, reboot: null },
     },
-    hosts: { perSubnet: 1, sizes: "equal", noticeMs: 1200, staggerMs: 300, told: 8 },
+    hosts: {
+      ...{ perSubnet: 1, sizes: "equal", virtualNodes: 0 },
+      ...{ noticeMs: 1200, staggerMs: 300, told: 8 },
+    },
     adversary: { kind: "none", share: 0.1, fromS: 0, victim: 1, prefixBits: 16 },
-    workload: { queryIntervalS: 1, queryDeviation: 0.1, target: "random" },
+    workload: { by: "node", queryIntervalS: 1, queryDeviation: 0.1, target: "random" },
     records: {
       ...{ count: 0, putAtS: 20, putSpreadS: 10, replicas: 3, copies: 2, placement: "plain" },
       ...{ bytes: 500, getIntervalS: 10, zipf: 0.8, repairS: 30 },

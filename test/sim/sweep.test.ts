@@ -198,7 +198,7 @@ describe("what is collected", () => {
 
   it("is drawn over the first axis of numbers, a line for each of the others", () => {
     const plots = axisPlots(sweep, found);
-    expect(Object.keys(plots)).toEqual(["convergence", "hops"]);
+    expect(Object.keys(plots)).toEqual(["convergence", "hops", "load"]);
     expect(plots["hops"]).toMatchObject({ xLabel: "nodes", xScale: "log" });
     expect(plots["hops"]?.series.map(({ name }) => name)).toEqual([
       "kademlia.k=8",
@@ -206,5 +206,27 @@ describe("what is collected", () => {
     ]);
     expect(plots["hops"]?.series[0]?.points.map(({ x }) => x)).toEqual([100, 1000, 10_000]);
     expect(axisPlots(plan("sweep: {protocol: [chord, kademlia]}"), [])).toEqual({});
+  });
+
+  it("says of records who keeps how many, and what was moved, where there are any", () => {
+    const kept = { mean: 5, highest: 8, gini: 0.3 };
+    const counted = { put: 9, gets: 100, failedGets: 4, unavailable: 0, lost: 0 };
+    const records = { ...counted, repairMessages: 50, repairBytes: 9, innerCopies: 2, kept };
+    const traffic = [{ type: "repair", messages: 7, bytes: 70 }];
+    const keeping = found.map(({ point, result }) => ({
+      point,
+      result: { ...result, records, traffic },
+    }));
+    expect(collect(keeping)[0]).toMatchObject({
+      recordsGini: { mean: 0.3 },
+      recordsHighest: { mean: 8 },
+      failedGets: { mean: 0.04 },
+      recordsMoved: { mean: 7 },
+      innerCopies: { mean: 2 },
+      tableChanges: { mean: 300 },
+    });
+    expect(collect(found)[0]).toMatchObject({ recordsGini: null, recordsMoved: null });
+    const { records: plot } = axisPlots(sweep, keeping);
+    expect(plot?.series[0]?.points.map(({ y }) => y)).toEqual([0.3, 0.3, 0.3]);
   });
 });

@@ -8,7 +8,7 @@ import { Simulation, type Outcome } from "../../../sim/engine/simulation.ts";
 import type { AdversaryScenario, Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
-const { adversary: honest, kademlia } = scenarioOf();
+const { adversary: honest, kademlia, workload: usual } = scenarioOf();
 const NODES = 400;
 
 function sceneOf(adversary: Partial<AdversaryScenario>, changes: Partial<Scenario> = {}): Scenario {
@@ -70,7 +70,7 @@ describe("the adversary", () => {
 
 describe("lookups among liars", () => {
   const settings = { ...kademlia, isExhaustive: true };
-  const workload = { queryIntervalS: 2, queryDeviation: 0.1, target: "node" as const };
+  const workload = { ...usual, queryIntervalS: 2, target: "node" as const };
   const correct = ({ samples }: Outcome): number => samples.at(-1)!.correctDelivery!;
 
   function sybil(fromS: number, changes: Partial<Scenario["kademlia"]>): Outcome {

@@ -4,12 +4,13 @@ import { NONE } from "../../../sim/engine/event-slab.ts";
 import { HostSets } from "../../../sim/engine/host-sets.ts";
 import { Lists } from "../../../sim/engine/lists.ts";
 import { NodePairs } from "../../../sim/engine/node-pairs.ts";
+import { Subnets } from "../../../sim/engine/subnets.ts";
 import { Simulation, type Outcome } from "../../../sim/engine/simulation.ts";
 import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
-const SETTINGS = { perSubnet: 4, sizes: "equal" as const, noticeMs: 1200, staggerMs: 300, told: 8 };
+const SETTINGS = { ...scenarioOf().hosts, perSubnet: 4 };
 const lists = new Lists(4, true);
 
 /** Hosts that node 1 would ask of node 2, one after the other. */
@@ -24,7 +25,7 @@ function asked(sets: HostSets): readonly number[] {
 }
 
 function setsOf(): HostSets {
-  const sets = new HostSets(SETTINGS, 4, 1);
+  const sets = new HostSets(new Subnets(new Uint8Array(4).fill(4), 0, false), 1);
   for (const node of [1, 2, 3]) sets.begin(node);
   return sets;
 }

@@ -15,18 +15,20 @@ import {
   type ProtocolFactory,
 } from "../../../sim/engine/simulation.ts";
 import { RecordStore } from "../../../sim/engine/record-store.ts";
+import { createSubnets, Subnets } from "../../../sim/engine/subnets.ts";
 import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
-const { churn, hosts, kademlia, records } = scenarioOf();
+const { churn, hosts, kademlia, records, workload } = scenarioOf();
+const ONE = new Subnets(Uint8Array.of(4), 0, false);
 const BUSY = { ...churn, model: "exponential" as const, sessionS: 300, absenceS: 60, startS: 30 };
 
 function run(changes: Partial<Scenario>, protocol: ProtocolFactory = KADEMLIA): Outcome {
   const scenario = scenarioOf({
     ...{ kind: "records", durationS: 120, nodes: 100, rate: 50 },
     kademlia: { ...kademlia, isExhaustive: true, alpha: 3 },
-    ...{ workload: { queryIntervalS: 0, queryDeviation: 0, target: "random" } },
+    workload: { ...workload, queryIntervalS: 0 },
     records: { ...records, count: 200, putAtS: 20, getIntervalS: 2 },
     ...changes,
   });
@@ -92,6 +94,7 @@ describe("a get", () => {
     const sent: (() => void)[] = [];
     const desk = new RecordDesk({
       ...{ scenario, directory, hosts: undefined, probes: new Probes(1) },
+      subnets: createSubnets(scenario),
       outbox: {
         nowNs: 60 * NS_PER_S,
         send: (from, to, type, a, b, c) => sent.push(() => desk.onMessage(to, from, type, a, b, c)),
@@ -111,7 +114,7 @@ describe("a get", () => {
     sent.shift()!();
     meanwhile(desk);
     sent.shift()!();
-    return desk.result(2).gets;
+    return desk.result().gets;
   }
 
   it("ends with its answer, unless that is for who the node was before", () => {
@@ -123,9 +126,9 @@ describe("a get", () => {
 describe("a node's records", () => {
   it("are at as many hosts as wanted, and are copied when one of them goes", () => {
     let live = 0b1111;
-    const store = new RecordStore(2, 7, () => live);
+    const store = new RecordStore(2, 7, ONE, () => live);
     for (let record = 0; record < 50; record++) store.keep(0, record);
-    const counts = (): number => store.copiesByHost([0]).reduce((sum, one) => sum + one, 0);
+    const counts = (): number => store.copiesByHost().reduce((sum, one) => sum + one, 0);
     expect(counts()).toBe(100);
     live = 0b0111;
     expect(counts()).toBeLessThan(100);
@@ -139,11 +142,11 @@ describe("a node's records", () => {
 
   it("are shared by its hosts alike, near to each other as their keys are", () => {
     const key = 7;
-    const store = new RecordStore(1, key, () => 0b1111);
+    const store = new RecordStore(1, key, ONE, () => 0b1111);
     // A node of the 16th part of the ring that its id is in.
     const isOwn = (record: number): boolean => draw(key, record, 0) >>> 28 === 7;
     for (let record = 0; record < 16_000; record++) if (isOwn(record)) store.keep(0, record);
-    for (const count of store.copiesByHost([0])) {
+    for (const count of store.copiesByHost()) {
       expect(count).toBeGreaterThan(200);
       expect(count).toBeLessThan(300);
     }

@@ -3,7 +3,7 @@ import { runSimulation, type Finished, type Progress } from "../../../sim/io/run
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
-const { churn, delay, server } = scenarioOf();
+const { churn, delay, server, workload } = scenarioOf();
 
 function run(changes: Partial<Scenario>, signal = new AbortController().signal): Promise<Finished> {
   const hooks = { matrix: [], churnTrace: [], trace: undefined, wantsEdges: true };
@@ -26,7 +26,12 @@ describe("a run on two threads", () => {
       {
         server: { ...server, count: 3, capacity: 200 },
         churn: { ...churn, massFailure: { atS: 6, share: 0.3 } },
-        workload: { queryIntervalS: 0.5, queryDeviation: 0.2, target: "node" as const },
+        workload: {
+          ...workload,
+          queryIntervalS: 0.5,
+          queryDeviation: 0.2,
+          target: "node" as const,
+        },
       },
     ],
   ])("%s is that on one, event by event", async (_what, changes: Partial<Scenario>) => {
@@ -52,9 +57,9 @@ describe("a run with many events a second", () => {
     async (threads) => {
       const heard: Progress[] = [];
       const hooks = { matrix: [], churnTrace: [], trace: undefined, wantsEdges: false };
-      const workload = { queryIntervalS: 0.008, queryDeviation: 0.1, target: "random" as const };
+      const busy = { ...workload, queryIntervalS: 0.008 };
       await runSimulation(
-        scenarioOf({ nodes: 1000, rate: 2000, durationS: 1.5, workload, threads }),
+        scenarioOf({ nodes: 1000, rate: 2000, durationS: 1.5, workload: busy, threads }),
         {
           ...hooks,
           signal: new AbortController().signal,

@@ -13,7 +13,7 @@ function run(changes: Partial<Scenario> = {}): Outcome {
   return simulation.outcome();
 }
 
-const { kademlia, churn, delay } = scenarioOf();
+const { kademlia, churn, delay, workload } = scenarioOf();
 
 describe("Kademlia in the simulator", () => {
   it("has an overlay of 1,000 within 10 s, most of it at wrong nodes (thesis fig. 2.1b)", () => {
@@ -37,7 +37,7 @@ describe("Kademlia in the simulator", () => {
   it("delivers as OverSim does while nodes join exhaustively", () => {
     const { samples } = run({
       ...{ nodes: 1000, rate: 100, durationS: 20 },
-      workload: { queryIntervalS: 1, queryDeviation: 0.1, target: "node" },
+      workload: { ...workload, target: "node" },
       kademlia: { ...kademlia, isExhaustive: true },
     });
     // OverSim, 10,000 nodes at 1,000/s, the ids of joined nodes as keys
