@@ -4,10 +4,12 @@
  * Stoica et al. 2001, with what the thesis' chapter 2 says of it and OverSim's resolution of what both
  * leave open: successor lists, JOIN through a contact that looks for the owner, aggressive join
  * (§2.4.3). Not supported: leaving with a word, fingers chosen by nearness, merging of rings.
+ * Liars lie in lookups only, and not to each other: what they say of the ring's neighbours is true.
  *
  * To follow a lookup: `lookup` here begins it; `Routing.nextHop` says where to; `IterativeLookups` goes
  * from node to node with `find-node`, which `onMessage` here answers; `#onFound` hears the end.
  */
+import type { Adversary } from "../engine/adversary.ts";
 import { NONE } from "../engine/event-slab.ts";
 import { ANSWER, type NeighbourOracle, type Outbox, type Protocol } from "../engine/protocol.ts";
 import type { ProtocolFactory, ProtocolParts } from "../engine/simulation.ts";
@@ -36,10 +38,12 @@ export class Chord implements Protocol {
   readonly #forwarded: ForwardedLookups;
   readonly #upkeep: Upkeep;
   readonly #joining: Joining;
+  readonly #adversary: Adversary | undefined;
 
-  constructor({ scenario, ids, outbox, rows, shift }: ProtocolParts) {
+  constructor({ scenario, ids, outbox, rows, shift, adversary }: ProtocolParts) {
     const { chord } = scenario;
     this.#outbox = outbox;
+    this.#adversary = adversary;
     this.#isRecursive = chord.routing === "recursive";
     const routing = new Routing(ids, rows, shift, chord.successors);
     this.#routing = routing;
@@ -92,7 +96,8 @@ export class Chord implements Protocol {
     const isReady = this.#joining.isReady(node);
     const { lists } = this.#outbox;
     if (type === TYPE.findNode) {
-      const hop = isReady ? this.#nextHop(node, a, b, c) : NONE;
+      const isLie = isReady && this.#adversary?.isLiar(from) === false && this.#isLie(node, a);
+      const hop = isLie ? this.#named(a, b) : isReady ? this.#nextHop(node, a, b, c) : NONE;
       if (hop === node) this.#outbox.answer(node, 1, 0, 0, NONE);
       else this.#outbox.answer(node, 0, 0, 0, listOf(lists, hop));
     } else if (type === TYPE.welcome) this.#joining.onWelcome(node, from, a, list);
@@ -164,6 +169,7 @@ export class Chord implements Protocol {
 
   isResponsible(node: number, keyHigh: number, keyLow: number): boolean {
     if (!this.#joining.isReady(node)) return false;
+    if (this.#isLie(node, keyHigh)) return true;
     return this.#routing.nextHop(node, keyHigh, keyLow, NONE) === node;
   }
 
@@ -266,6 +272,17 @@ export class Chord implements Protocol {
       outbox.send(node, subject, TYPE.owner, detail, keyHigh, keyLow, NONE);
     else if (subject === node) this.#routing.fingers.set(node, detail, NONE);
     else outbox.send(node, subject, TYPE.finger, detail, 0, 0, NONE);
+  }
+
+  /** Whether a node does not say the truth about a key. */
+  #isLie(node: number, keyHigh: number): boolean {
+    const adversary = this.#adversary;
+    return adversary !== undefined && adversary.lies(node, keyHigh, this.#outbox.nowNs);
+  }
+
+  /** Whom liars name as the owner of a key: the first one of their like that comes after it. */
+  #named(keyHigh: number, keyLow: number): number {
+    return this.#adversary!.ringOwner(keyHigh, keyLow, this.#outbox.nowNs);
   }
 
   #nextHop(node: number, keyHigh: number, keyLow: number, dead: number): number {

@@ -7,6 +7,8 @@
 import type { AdversaryScenario, Scenario } from "../scenario/scenario.ts";
 import { NS_PER_S } from "./delay.ts";
 import { STREAM, streamKey, unit } from "./dice.ts";
+import { compareIds } from "./directory.ts";
+import { NONE } from "./event-slab.ts";
 import type { NodeIds } from "./protocol.ts";
 
 /** Which nodes are the adversary's: never the first one, nor the victim. By handle; 1 or 0. */
@@ -73,6 +75,25 @@ export class Adversary {
     if (this.#scenario.kind === "sybil") return true;
     const difference = keyHigh ^ this.#ids.high[this.victim]!;
     return (difference & prefixMask(this.#scenario.prefixBits)) === 0;
+  }
+
+  /** The first liar at or after a key on the ring that has arrived; NONE when none has. */
+  ringOwner(keyHigh: number, keyLow: number, nowNs: number): number {
+    const { high, low } = this.#ids;
+    const ranked = this.#ranked;
+    let from = 0;
+    let to = ranked.length;
+    while (from < to) {
+      const middle = (from + to) >> 1;
+      const node = ranked[middle]!;
+      if (compareIds(high[node]!, low[node]!, keyHigh, keyLow) < 0) from = middle + 1;
+      else to = middle;
+    }
+    for (let i = 0; i < ranked.length; i++) {
+      const node = ranked[(from + i) % ranked.length]!;
+      if (this.#arrivals[node]! <= nowNs) return node;
+    }
+    return NONE;
   }
 
   /** Offers the liars nearest to a key by XOR that have arrived, and some more; perhaps none. */

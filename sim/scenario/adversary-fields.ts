@@ -6,7 +6,7 @@ import { TIME_MAX_S } from "./times.ts";
 export const ADVERSARY = {
   "adversary.kind": choice(
     {
-      doc: "Kademlia nodes that lie, all in one hand: `sybil` ones name nobody but each other, and the one of them nearest to a key as its owner; `eclipse` ones do so for keys near the id of a victim, and choose ids near it.",
+      doc: "Nodes that lie in lookups, all in one hand: `sybil` ones name nobody but each other, and the one of them nearest to a key (Chord: next after it) as its owner; `eclipse` ones do so for keys near the id of a victim, and choose ids near it.",
       initial: "none",
     },
     ["none", "sybil", "eclipse"],

@@ -148,13 +148,14 @@ function refuseHosts(scenario: Scenario): void {
     refuse("threads", "records are kept on one thread; allowed: 1");
 }
 
-function refuseAdversary({ adversary, protocol, workload, nodes, hosts }: Scenario): void {
+function refuseAdversary(scenario: Scenario): void {
+  const { adversary, protocol, chord, workload, nodes, hosts } = scenario;
   const { kind, victim } = adversary;
   if (kind === "none" && workload.target === "victim")
     refuse("workload.target", "victim: nobody is one; give adversary.kind sybil or eclipse");
   if (kind === "none") return;
-  if (protocol !== "kademlia")
-    refuse("adversary.kind", `${kind} is not allowed for ${protocol}; allowed: none`);
+  if (protocol === "chord" && chord.routing === "recursive")
+    refuse("chord.routing", `recursive is not for adversary.kind ${kind}; allowed: iterative`);
   if (hosts.virtualNodes > 0)
     refuse("hosts.virtualNodes", `${hosts.virtualNodes} is not for nodes that lie; allowed: 0`);
   if (victim >= nodes)

@@ -76,6 +76,12 @@ const RUNS: Readonly<Record<string, Partial<Scenario>>> = {
     adversary: { ...adversary, kind: "sybil", share: 0.2, fromS: 3 },
     kademlia: { ...kademlia, disjointPaths: 4, alpha: 2, pathVerdict: "nearest" },
   },
+  "Chord whose fingers are poisoned": {
+    protocol: "chord",
+    adversary: { ...adversary, kind: "sybil", share: 0.1, fromS: 5 },
+    workload: { ...workload, target: "node" },
+    durationS: 15,
+  },
   "unequal subnets that are several nodes each, whose hosts keep records and come and go": {
     ...{ nodes: 40, rate: 20, durationS: 40 },
     churn: { ...churn, model: "exponential", sessionS: 30, absenceS: 10, startS: 10 },

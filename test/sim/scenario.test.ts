@@ -123,7 +123,10 @@ it.each([
   ["nods: 5", "a.yaml: nods: unknown; did you mean nodes or"],
   ["kademlia: {kk: 5}", "a.yaml: kademlia.kk: unknown; did you mean kademlia.k"],
   ["workload: {target: victim}", "workload.target: victim: nobody is one; give adversary.kind"],
-  ["protocol: chord\nadversary: {kind: sybil}", "adversary.kind: sybil is not allowed for chord"],
+  [
+    "protocol: chord\nadversary: {kind: sybil}\nchord: {routing: recursive}",
+    "chord.routing: recursive is not for adversary.kind sybil; allowed: iterative",
+  ],
   ["adversary: {kind: eclipse, victim: 1000}", "adversary.victim: 1000 is not one of the 1000"],
   ["kademlia: 5", "a.yaml: kademlia: 5 is not allowed; it is a group: k, alpha"],
   ["kademlia: null", "a.yaml: kademlia: null is not allowed; it is a group"],

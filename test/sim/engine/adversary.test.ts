@@ -1,8 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { chooseLiars, createAdversary, moveToVictim } from "../../../sim/engine/adversary.ts";
-import { rankNodes } from "../../../sim/engine/directory.ts";
-import { createIds } from "../../../sim/engine/simulation.ts";
+import { CHORD } from "../../../sim/chord/chord.ts";
+import { Directory, rankNodes } from "../../../sim/engine/directory.ts";
+import { NONE } from "../../../sim/engine/event-slab.ts";
+import { createIds, type ProtocolFactory } from "../../../sim/engine/simulation.ts";
 import { KADEMLIA } from "../../../sim/kademlia/kademlia.ts";
 import { Simulation, type Outcome } from "../../../sim/engine/simulation.ts";
 import type { AdversaryScenario, Scenario } from "../../../sim/scenario/scenario.ts";
@@ -15,8 +17,8 @@ function sceneOf(adversary: Partial<AdversaryScenario>, changes: Partial<Scenari
   return scenarioOf({ nodes: NODES, adversary: { ...honest, ...adversary }, ...changes });
 }
 
-function run(scenario: Scenario): Outcome {
-  const parts = { scenario, protocol: KADEMLIA, matrix: [], churnTrace: [], trace: undefined };
+function run(scenario: Scenario, protocol: ProtocolFactory = KADEMLIA): Outcome {
+  const parts = { scenario, protocol, matrix: [], churnTrace: [], trace: undefined };
   const simulation = new Simulation(parts);
   for (const _ of simulation.run());
   return simulation.outcome();
@@ -65,6 +67,49 @@ describe("the adversary", () => {
     );
     arrivals.fill(5);
     adversary.offerNearest(0, 20, 4, { offer: () => expect.unreachable("nobody is there yet") });
+  });
+});
+
+describe("the adversary of a ring", () => {
+  it("names the first of its own that is there and comes after a key", () => {
+    const scenario = sceneOf({ kind: "sybil", share: 0.25 });
+    const ids = createIds(1, NODES);
+    const ranked = rankNodes(ids);
+    const arrivals = new Float64Array(NODES).map((_, node) => node);
+    const adversary = createAdversary({ scenario, ids, ranked, arrivals })!;
+    const there = new Directory(ids, ranked);
+    expect(adversary.ringOwner(0, 0, 0)).toBe(NONE);
+    for (let node = 0; node < NODES; node++) {
+      if (adversary.isLiar(node)) there.set(node, true);
+      for (const key of [0, 1, node << 23, ids.high[node]!])
+        expect(adversary.ringOwner(key, 0, node)).toBe(there.ringOwner(key, 0));
+    }
+  });
+
+  const scene = { protocol: "chord" as const, rate: 40, durationS: 40 };
+  const workload = { ...usual, queryIntervalS: 2, target: "node" as const };
+  const late = ({ samples }: Outcome): readonly number[] =>
+    samples.slice(3).map((sample) => sample.correctDelivery!);
+
+  it("has most lookups after as many rounds of FIXFINGERS, since fingers are what lookups found", () => {
+    const sybil = { kind: "sybil" as const, share: 0.2, fromS: 20 };
+    const [before, first, ...rest] = late(run(sceneOf(sybil, { ...scene, workload }), CHORD));
+    expect(before).toBeGreaterThan(0.95);
+    expect(first).toBeLessThan(0.7);
+    expect(rest.at(-1)).toBeLessThan(0.15);
+    expect(rest).toEqual(rest.toSorted((a, b) => b - a));
+    const honestly = { ...sybil, share: 0 };
+    for (const correct of late(run(sceneOf(honestly, { ...scene, workload }), CHORD)))
+      expect(correct).toBeGreaterThan(0.95);
+  });
+
+  it("takes lookups of a victim's id, and only those, when it sits around it", () => {
+    const eclipse = { kind: "eclipse" as const, share: 0.1, victim: 200, prefixBits: 8, fromS: 20 };
+    const victim = { ...workload, target: "victim" as const };
+    expect(late(run(sceneOf(eclipse, { ...scene, workload: victim }), CHORD)).at(-1)).toBeLessThan(
+      0.3,
+    );
+    expect(late(run(sceneOf(eclipse, { ...scene, workload }), CHORD)).at(-1)).toBeGreaterThan(0.8);
   });
 });
 
