@@ -22,8 +22,8 @@ export const collectCommand = defineCommand({
   options: [THEME_OPTION, JSON_OPTION],
   details: [
     "Writes into DIR: collected.json, runs.csv (a row for each run), samples.csv (one for each sample),",
-    "delivery.svg and .png, and over the first axis of several numbers convergence and hops. Lines are means",
-    "over seeds, bands where the mean lies with 95 % (Student's t).",
+    "delivery.svg and .png, and over the first axis of several numbers convergence, hops, load and",
+    "records. Lines are means over seeds, bands where the mean lies with 95 % (Student's t).",
   ].join("\n"),
   action: runCollect,
 });

@@ -109,7 +109,7 @@ export interface ChurnScenario {
 export interface HostScenario {
   /** Hosts of a subnet, 1 to 16; 1: a node is a host, and what follows means nothing. */
   readonly perSubnet: number;
-  /** `skewed`: from 1 to 16, most of them small (shifted Pareto, shape 1.5), `perSubnet` on average. */
+  /** `skewed`: from 1 to 16, most of them small (shifted Pareto, shape 1.5); 4 is 2.5 on average. */
   readonly sizes: "equal" | "skewed";
   /** Nodes of a subnet for each of its hosts, at least one in all; 0: one, whatever its size. */
   readonly virtualNodes: number;

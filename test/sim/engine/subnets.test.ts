@@ -143,6 +143,15 @@ describe.each([
     expect(several.samples.at(-1)!.joined).toBe(hostsOf(several.scenario));
   });
 
+  it("ask as often as their hosts do, or as subnets do, however many nodes they are", () => {
+    const gets = (outcome: Outcome): number => outcome.records!.gets;
+    expect(gets(several) / gets(plain)).toBeCloseTo(1, 1);
+    const bySubnet = simulate({ hosts: SKEWED, workload }).outcome;
+    const each = hostsOf(plain.scenario) / plain.scenario.nodes;
+    expect(each).toBeGreaterThan(2);
+    expect(gets(plain) / gets(bySubnet) / each).toBeCloseTo(1, 1);
+  });
+
   it("keep each record in as many subnets as it has replicas, never twice in one", () => {
     for (const { scenario, records: found } of [plain, several]) {
       expect(found!.put).toBe(2000);
