@@ -34,7 +34,7 @@ async function outcomesOf(
   patch: Patch | undefined,
 ): Promise<readonly Engine.Outcome[]> {
   const copy = join(folder, name);
-  for (const part of ["chord", "engine"])
+  for (const part of ["chord", "engine", "results"])
     cpSync(join(SOURCES, part), join(copy, part), { recursive: true });
   if (patch !== undefined) {
     const path = join(copy, "chord", patch.file);
