@@ -2,6 +2,7 @@
 import type { DelayScenario } from "../scenario/scenario.ts";
 import { draw, streamKey, STREAM, unit } from "./dice.ts";
 import { halfNormalQuantiles, quantileAt, type Quantiles } from "./quantiles.ts";
+import { Sites } from "./sites.ts";
 
 export const NS_PER_MS = 1_000_000;
 export const NS_PER_S = 1_000_000_000;
@@ -13,8 +14,11 @@ export const LOST = -1;
  * makes a network less kind.
  */
 export class Network {
-  /** No message is faster: so far ahead threads may run without hearing of each other. */
+  /** No message from thread to thread is faster: so far ahead they may run without hearing of each other. */
   readonly leastNs: number;
+  /** Of the model `classes`. */
+  readonly #sites: Sites | undefined;
+  readonly #lanNs: number;
   readonly #scenario: DelayScenario;
   readonly #nodes: number;
   readonly #quantiles: Quantiles = halfNormalQuantiles();
@@ -41,6 +45,8 @@ export class Network {
     this.#placeKey = streamKey(seed, STREAM.place);
     this.#baseNs = Math.round(scenario.baseMs * NS_PER_MS);
     this.#deviationNs = this.#baseNs * scenario.jitter;
+    this.#lanNs = Math.round(scenario.lanMs * NS_PER_MS);
+    this.#sites = scenario.model === "classes" ? new Sites(scenario, nodes, seed) : undefined;
     const { isStable, asymmetry, loss, changes, partitions, model } = scenario;
     const isSame = !isStable && asymmetry === 0 && loss === 0;
     this.#isPlain =
@@ -54,19 +60,32 @@ export class Network {
     return this.#unkindNs(from, to, sequence, nowNs);
   }
 
+  /** Whether a message stays inside a LAN. */
+  isLan(from: number, to: number): boolean {
+    return this.#sites?.isLan(from, to) === true;
+  }
+
   #unkindNs(from: number, to: number, sequence: number, nowNs: number): number {
     const { isStable, asymmetry, loss } = this.#scenario;
+    if (this.isLan(from, to)) return this.#insideNs(from, to, sequence);
     if (loss > 0 && unit(this.#lossKey, from, sequence) < loss) return LOST;
     if (this.#isParted(from, to, nowNs)) return LOST;
     const base = this.#baseBetween(from, to);
     const share = base / this.#baseNs;
-    let delay =
-      base + share * (isStable ? this.#jitterNs(from, ~to) : this.#jitterNs(from, sequence));
+    let delay = base + share * this.#jitterNs(from, isStable ? ~to : sequence);
     if (asymmetry > 0) {
       const tilt = (draw(this.#placeKey, Math.min(from, to), Math.max(from, to)) & 1) === 0;
       delay *= tilt === from < to ? 1 + asymmetry : 1 - asymmetry;
     }
     return Math.max(this.leastNs, Math.floor(delay * this.#factorAt(nowNs)));
+  }
+
+  /** From node to node of one site: what befalls the WAN does not touch it. */
+  #insideNs(from: number, to: number, sequence: number): number {
+    const { isStable, lanLoss } = this.#scenario;
+    if (lanLoss > 0 && unit(this.#lossKey, from, sequence) < lanLoss) return LOST;
+    const share = this.#lanNs / this.#baseNs;
+    return this.#lanNs + Math.floor(share * this.#jitterNs(from, isStable ? ~to : sequence));
   }
 
   #jitterNs(from: number, counter: number): number {
@@ -79,6 +98,10 @@ export class Network {
   #baseBetween(from: number, to: number): number {
     const { model } = this.#scenario;
     if (model === "jittered") return this.#baseNs;
+    if (this.#sites !== undefined) {
+      const slow = (this.#sites.isSlow(from) ? 1 : 0) + (this.#sites.isSlow(to) ? 1 : 0);
+      return this.#baseNs + slow * this.#scenario.slowMs * NS_PER_MS;
+    }
     if (model === "matrix") {
       const row = this.#matrix[from % this.#matrix.length]!;
       return row[to % row.length]! * NS_PER_MS;
@@ -91,8 +114,9 @@ export class Network {
   #isParted(from: number, to: number, nowNs: number): boolean {
     for (const { fromS, toS, share } of this.#scenario.partitions) {
       if (nowNs < fromS * NS_PER_S || nowNs >= toS * NS_PER_S) continue;
-      const border = Math.floor(share * this.#nodes);
-      if (from < border !== to < border) return true;
+      const border = Math.floor(share * (this.#sites?.count ?? this.#nodes));
+      const isFirst = (node: number): boolean => (this.#sites?.siteOf(node) ?? node) < border;
+      if (isFirst(from) !== isFirst(to)) return true;
     }
     return false;
   }
@@ -112,7 +136,9 @@ export class Network {
         ? this.#matrix.reduce((least, row) => Math.min(least, leastOf(row)), Infinity) * NS_PER_MS
         : this.#baseNs * share;
     const factor = Math.min(1, ...changes.map((change) => change.factor));
-    return Math.max(1, Math.floor(base * (1 - asymmetry) * factor));
+    const least = Math.max(1, Math.floor(base * (1 - asymmetry) * factor));
+    // All of one site: it is on both threads.
+    return this.#sites?.count === 1 ? Math.min(this.#lanNs, least) : least;
   }
 }
 

@@ -19,6 +19,7 @@ export const STREAM = {
   adversary: 10,
   host: 11,
   record: 12,
+  site: 13,
 } as const;
 
 export type Stream = (typeof STREAM)[keyof typeof STREAM];

@@ -89,7 +89,9 @@ export class Post {
   ): number {
     const { slab, lists, nodes, probes, network, size, index, shift } = this.#parts;
     const length = list === NONE ? 0 : lists.words[list * lists.width]!;
-    probes.sent(type, this.#bytes[type]! + length * CONTACT_BYTES);
+    const bytes = this.#bytes[type]! + length * CONTACT_BYTES;
+    if (network.isLan(from, to)) probes.sentInside(type, bytes);
+    else probes.sent(type, bytes);
     const sequence = from < size ? nodes.sent[from >> shift]!++ : this.#serverSent[from - size]!++;
     const hosts = this.#hostsOf(from, to, sequence, tried, list);
     const delayNs = network.delayNs(from, to, sequence, nowNs);

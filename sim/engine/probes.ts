@@ -24,7 +24,10 @@ const COUNTS = 10;
 export const TYPES = 64;
 
 /** What a thread counted, as it can be passed to another. */
-export type Counted = Pick<Probes, "counts" | "latencies" | "messages" | "bytes" | "events">;
+export type Counted = Pick<
+  Probes,
+  "counts" | "latencies" | "messages" | "bytes" | "lanMessages" | "lanBytes" | "events"
+>;
 
 /** One thread's counts; those of several add up. */
 export class Probes {
@@ -34,6 +37,9 @@ export class Probes {
   readonly latencies: Int32Array;
   readonly messages: Float64Array = new Float64Array(TYPES);
   readonly bytes: Float64Array = new Float64Array(TYPES);
+  /** Those inside a LAN, which are not among the others. */
+  readonly lanMessages: Float64Array = new Float64Array(TYPES);
+  readonly lanBytes: Float64Array = new Float64Array(TYPES);
   events = 0;
   #sample = 0;
   readonly #totals = new Map<number, number>();
@@ -62,11 +68,17 @@ export class Probes {
     this.#totals.set(column, total);
   }
 
-  /** A message was sent. */
+  /** A message was sent, not inside a LAN. */
   sent(type: number, bytes: number): void {
     this.messages[type]!++;
     this.bytes[type]! += bytes;
     this.counts[this.#sample * COUNTS + COUNT.messages]!++;
+  }
+
+  /** A message was sent inside a LAN. */
+  sentInside(type: number, bytes: number): void {
+    this.lanMessages[type]!++;
+    this.lanBytes[type]! += bytes;
   }
 
   delivered(hops: number, latencyUs: number): void {
@@ -81,6 +93,8 @@ export class Probes {
     for (let i = 0; i < TYPES; i++) {
       this.messages[i]! += other.messages[i]!;
       this.bytes[i]! += other.bytes[i]!;
+      this.lanMessages[i]! += other.lanMessages[i]!;
+      this.lanBytes[i]! += other.lanBytes[i]!;
     }
     this.events += other.events;
   }

@@ -304,15 +304,15 @@ function total(probes: Probes, samples: number, column: number): number {
 function trafficOf(probes: Probes, typeNames: ReadonlyMap<number, string>): readonly Traffic[] {
   const traffic: Traffic[] = [];
   for (let type = 0; type < TYPES; type++) {
-    const messages = probes.messages[type]!;
-    if (messages === 0) continue;
     const name = ENGINE_TYPE_NAMES.get(type) ?? typeNames.get(type & ~ANSWER) ?? String(type);
-    const isAnswer = (type & ANSWER) !== 0;
-    traffic.push({
-      type: isAnswer ? `${name} answer` : name,
-      messages,
-      bytes: probes.bytes[type]!,
-    });
+    const full = (type & ANSWER) === 0 ? name : `${name} answer`;
+    const note = (messages: number, bytes: number, isLan: boolean): void => {
+      if (messages > 0) traffic.push({ type: full, messages, bytes, ...(isLan ? LAN : {}) });
+    };
+    note(probes.messages[type]!, probes.bytes[type]!, false);
+    note(probes.lanMessages[type]!, probes.lanBytes[type]!, true);
   }
   return traffic;
 }
+
+const LAN = { class: "lan" } as const;

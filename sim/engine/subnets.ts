@@ -117,7 +117,7 @@ export function meanNodes(hosts: HostScenario): number {
   return sum / SIZES;
 }
 
-export type Delays = Pick<Network, "delayNs">;
+export type Delays = Pick<Network, "delayNs" | "isLan">;
 
 /** A network in which a subnet is in one place, and on one side of a partition, with all of its nodes. */
 export class SubnetDelays implements Delays {
@@ -136,6 +136,10 @@ export class SubnetDelays implements Delays {
     const counter =
       subnet < this.#subnets.count ? sequence * NODES_MAX + this.#orderOf(from) : sequence;
     return this.#network.delayNs(subnet, this.#placeOf(to), counter, nowNs);
+  }
+
+  isLan(from: number, to: number): boolean {
+    return this.#network.isLan(this.#placeOf(from), this.#placeOf(to));
   }
 
   /** Servers are behind all nodes, and behind all subnets. */

@@ -31,6 +31,8 @@ export type ThreadWord =
       readonly latencies: Int32Array;
       readonly messages: Float64Array;
       readonly bytes: Float64Array;
+      readonly lanMessages: Float64Array;
+      readonly lanBytes: Float64Array;
       readonly events: number;
       readonly hash: readonly [number, number];
       readonly handled: Float64Array;
@@ -67,9 +69,10 @@ const simulation = new Simulation(
 );
 for (const progress of simulation.run(exchange)) tell({ type: "progress", ...progress });
 const { probes, hash, handled } = simulation.found();
-const { counts, latencies, messages, bytes, events } = probes;
+const { counts, latencies, messages, bytes, lanMessages, lanBytes, events } = probes;
 tell({
-  ...{ type: "found", counts, latencies, messages, bytes, events, hash: hash.halves, handled },
+  ...{ type: "found", counts, latencies, messages, bytes, lanMessages, lanBytes, events },
+  ...{ hash: hash.halves, handled },
   edges: Int32Array.from(work.wantsEdges ? [...simulation.edges()].flat() : []),
 });
 

@@ -5,7 +5,7 @@
  */
 import { changedFields, fieldOf } from "../scenario/fields.ts";
 import type { FieldPath } from "../scenario/schema.ts";
-import type { Sample, SimulationResult } from "./result.ts";
+import { trafficOfClass, type Sample, type SimulationResult } from "./result.ts";
 
 const ALWAYS: readonly FieldPath[] = ["kind", "protocol", "nodes", "rate", "durationS", "seed"];
 
@@ -33,8 +33,10 @@ const RUN_COLUMNS: Readonly<Record<string, (result: SimulationResult) => number 
     latencyP50Ms: ({ latencyMs }) => latencyMs?.p50 ?? null,
     latencyP90Ms: ({ latencyMs }) => latencyMs?.p90 ?? null,
     latencyP99Ms: ({ latencyMs }) => latencyMs?.p99 ?? null,
-    messages: ({ traffic }) => sum(traffic.map(({ messages }) => messages)),
-    bytes: ({ traffic }) => sum(traffic.map(({ bytes }) => bytes)),
+    messages: (result) => trafficOfClass(result, "wan").messages,
+    bytes: (result) => trafficOfClass(result, "wan").bytes,
+    lanMessages: (result) => trafficOfClass(result, "lan").messages,
+    lanBytes: (result) => trafficOfClass(result, "lan").bytes,
     loadMean: ({ load }) => load.mean,
     loadHighest: ({ load }) => load.highest,
     loadGini: ({ load }) => load.gini,
@@ -89,8 +91,4 @@ function cell(value: unknown): string {
   if (value === null || value === undefined) return "";
   const text = typeof value === "string" ? value : JSON.stringify(value);
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, value) => total + value, 0);
 }

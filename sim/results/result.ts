@@ -19,7 +19,7 @@ export interface Sample {
   /** Of the queries delivered in this sample; null when none were. */
   readonly meanHops: number | null;
   readonly latencyMs: Percentiles | null;
-  /** Messages of all kinds that were sent. */
+  /** Messages of all kinds that were sent, but those inside a LAN. */
   readonly messages: number;
   /** Contacts taken into tables or out of them, by all nodes. */
   readonly tableChanges: number;
@@ -38,8 +38,24 @@ export interface Percentiles {
 export interface Traffic {
   /** `find-node`, `stabilize`, … */
   readonly type: string;
+  /** Those inside a LAN have a line of their own; absent in that of all others. */
+  readonly class?: "lan";
   readonly messages: number;
   readonly bytes: number;
+}
+
+/** Messages and bytes of all types, by class. */
+export function trafficOfClass(
+  { traffic }: Pick<SimulationResult, "traffic">,
+  wanted: "lan" | "wan",
+): { readonly messages: number; readonly bytes: number } {
+  const isWanted = (one: Traffic): boolean => (one.class ?? "wan") === wanted;
+  return traffic
+    .filter(isWanted)
+    .reduce(
+      (sum, one) => ({ messages: sum.messages + one.messages, bytes: sum.bytes + one.bytes }),
+      { messages: 0, bytes: 0 },
+    );
 }
 
 export interface SimulationResult {

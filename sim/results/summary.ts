@@ -1,6 +1,6 @@
 /** A result for people. */
 import { renderPairs, renderTable } from "../../platform/cli/text-table.ts";
-import type { RecordsResult, SimulationResult } from "./result.ts";
+import { trafficOfClass, type RecordsResult, type SimulationResult } from "./result.ts";
 
 /** Lines of a table of the samples and what the whole run shows. */
 export function renderSummary(result: SimulationResult): readonly string[] {
@@ -16,6 +16,7 @@ export function renderSummary(result: SimulationResult): readonly string[] {
     share(sample.accuracy),
     String(sample.messages),
   ]);
+  const lan = trafficOfClass(result, "lan");
   return [
     `${scenario.protocol}, ${scenario.nodes} nodes at ${scenario.rate}/s, seed ${scenario.seed}`,
     "",
@@ -39,6 +40,7 @@ export function renderSummary(result: SimulationResult): readonly string[] {
         `${result.load.mean.toFixed(1)} messages a ${who}, Gini ${result.load.gini.toFixed(3)}`,
       ],
       ...recordPairs(result.records),
+      ...(lan.messages > 0 ? [["in LANs", `${lan.messages} messages`] as const] : []),
       ["events", String(result.events)],
       ["trace hash", result.traceHash],
       ["cost", `${run.cpuS.toFixed(2)} CPU-s, ${Math.round(run.rssBytes / 1e6)} MB`],

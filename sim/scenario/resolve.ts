@@ -10,7 +10,7 @@ import { TIME_MAX_S } from "./times.ts";
 const SETTLING_S = { kademlia: 15, chord: 20 } as const;
 /** How long churn is watched unless said otherwise. */
 const CHURN_S = 300;
-/** Hosts of a subnet where subnets are studied. */
+/** Hosts of a subnet where subnets are studied; and nodes of a site where nodes are hosts. */
 const HOSTS = 4;
 /** Records where they are studied. */
 const RECORDS = 1000;
@@ -74,12 +74,17 @@ function complete(scenario: Scenario, values: ReadonlyMap<string, unknown>): Sce
     values.get(path) === undefined || values.get(path) === null
       ? otherwise
       : (values.get(path) as T);
+  const perSubnet = given("hosts.perSubnet", hasHosts ? HOSTS : 1);
   return {
     ...scenario,
     durationS: given("durationS", settledS + (isLong ? CHURN_S : 0)),
+    delay: {
+      ...scenario.delay,
+      perSite: given("delay.perSite", perSubnet > 1 ? 1 : HOSTS),
+    },
     hosts: {
       ...scenario.hosts,
-      perSubnet: given("hosts.perSubnet", hasHosts ? HOSTS : 1),
+      perSubnet,
       sizes: kind === "load" && !values.has("hosts.sizes") ? "skewed" : scenario.hosts.sizes,
     },
     records: {
@@ -132,6 +137,12 @@ function refuseImpossible(scenario: Scenario): void {
 
 function refuseHosts(scenario: Scenario): void {
   const { perSubnet, virtualNodes } = scenario.hosts;
+  const { delay } = scenario;
+  if (delay.model === "classes" && perSubnet > 1 && delay.perSite > 1)
+    refuse(
+      "delay.perSite",
+      `${delay.perSite} is not allowed where nodes are subnets, each a LAN of its own; allowed: 1`,
+    );
   if (virtualNodes > 0 && perSubnet === 1)
     refuse(
       "hosts.virtualNodes",

@@ -34,7 +34,7 @@ export interface Scenario {
 
 /** How long a message is under way. */
 export interface DelayScenario {
-  readonly model: "jittered" | "coordinates" | "matrix";
+  readonly model: "jittered" | "coordinates" | "matrix" | "classes";
   /** One way, in milliseconds, without jitter; of `coordinates`, between the farthest two. */
   readonly baseMs: number;
   /** Standard deviation of the normal jitter as a share of the base; only added, never taken off. */
@@ -47,6 +47,15 @@ export interface DelayScenario {
   readonly loss: number;
   /** Of `matrix`: rows of one-way milliseconds, as CSV; nodes take rows in turn. */
   readonly matrixFile: string | null;
+  /** Of `classes`: nodes of a site, which share a LAN; at most so many when there are several sites. */
+  readonly perSite: number;
+  /** Of `classes`: share of the sites behind a slow access line, which adds so much each way. */
+  readonly slowShare: number;
+  readonly slowMs: number;
+  /** One way in a LAN, in milliseconds: between nodes of a site, and between hosts of a subnet. */
+  readonly lanMs: number;
+  /** Share of the messages between nodes of a site that are lost; `loss` is that of the others. */
+  readonly lanLoss: number;
   /** From then on every delay is so many times as long. In order of time. */
   readonly changes: readonly { readonly atS: number; readonly factor: number }[];
   /** Between the times, the first `share` of the nodes and the others do not hear each other. */

@@ -5,8 +5,9 @@
 import { choice, flag, integer, optionalInteger, optionalText } from "../../platform/setting.ts";
 import type { Setting } from "../../platform/setting.ts";
 import { ADVERSARY } from "./adversary-fields.ts";
+import { DELAY } from "./delay-fields.ts";
 import { HOSTS } from "./host-fields.ts";
-import { number, optionalNumber, rows } from "./kinds.ts";
+import { number, optionalNumber } from "./kinds.ts";
 import { CHORD, KADEMLIA } from "./protocol-fields.ts";
 import { TIME_MAX_MS, TIME_MAX_S } from "./times.ts";
 import type { Kind, Scenario } from "./scenario.ts";
@@ -49,8 +50,6 @@ export const OPTIONAL_GROUPS = ["churn.flashCrowd", "churn.massFailure", "churn.
 
 const PATH = /^[^\0]{1,4096}$/;
 
-const TIME = { min: 0, max: TIME_MAX_S };
-
 const GENERAL = {
   kind: choice({ doc: "What is studied.", initial: "bootstrap" }, KINDS),
   protocol: choice({ doc: "The overlay's protocol.", initial: "kademlia" }, ["chord", "kademlia"]),
@@ -78,64 +77,6 @@ const GENERAL = {
     0,
     TIME_MAX_S,
     true,
-  ),
-} as const;
-
-const DELAY = {
-  "delay.model": choice(
-    {
-      doc: "How long a message is under way: `jittered` the same base between any two, `coordinates` by the distance of two points of a plane, `matrix` by a file.",
-      initial: "jittered",
-    },
-    ["jittered", "coordinates", "matrix"],
-  ),
-  "delay.baseMs": number(
-    {
-      doc: "One way, in milliseconds, without jitter; with `coordinates` that between the farthest two.",
-      initial: 50,
-    },
-    0.001,
-    60_000,
-  ),
-  "delay.jitter": number(
-    {
-      doc: "Standard deviation of the normal jitter as a share of the base; only added, never taken off.",
-      initial: 0.1,
-    },
-    0,
-    10,
-  ),
-  "delay.isStable": flag({
-    doc: "One jitter for each ordered pair of nodes, instead of one for each message.",
-    initial: false,
-  }),
-  "delay.asymmetry": number(
-    { doc: "Share by which the two ways between a pair may differ from their mean.", initial: 0 },
-    0,
-    0.99,
-  ),
-  "delay.loss": number({ doc: "Share of the messages that are lost.", initial: 0 }, 0, 1),
-  "delay.matrixFile": optionalText(
-    {
-      doc: "Of `matrix`: a CSV file with a row of one-way milliseconds for each place; nodes take places in turn.",
-      initial: null,
-    },
-    "a path",
-    PATH,
-  ),
-  "delay.changes": rows(
-    {
-      doc: "From `atS` on every delay is `factor` times as long as at first. In order of time.",
-      initial: [],
-    },
-    { atS: TIME, factor: { min: 0.001, max: 1000 } },
-  ),
-  "delay.partitions": rows(
-    {
-      doc: "Between the times, the first `share` of the nodes and the others do not hear each other.",
-      initial: [],
-    },
-    { fromS: TIME, toS: TIME, share: { min: 0, max: 1 } },
   ),
 } as const;
 

@@ -4,7 +4,7 @@ import { pointsOf as plotPoints } from "../plots/result-plots.ts";
 import type { RunGroup } from "../plots/result-plots.ts";
 import { meanInterval } from "../plots/student.ts";
 import type { Interval } from "../plots/student.ts";
-import type { SimulationResult } from "../results/result.ts";
+import { trafficOfClass, type SimulationResult } from "../results/result.ts";
 import { fieldOf } from "../scenario/fields.ts";
 import { FIELD_PATHS } from "../scenario/schema.ts";
 import type { FieldPath } from "../scenario/schema.ts";
@@ -26,6 +26,7 @@ export interface Collected extends RunGroup {
   readonly permanentConvergenceTimeS: Interval | null;
   readonly meanHops: Interval | null;
   readonly messages: Interval | null;
+  readonly lanMessages: Interval | null;
   readonly bytes: Interval | null;
   readonly tableChanges: Interval | null;
   /** Messages that a node or a host handled. */
@@ -68,8 +69,9 @@ function collectGroup(name: string, results: readonly SimulationResult[]): Colle
     convergenceTimeS: over((result) => result.convergenceTimeS),
     permanentConvergenceTimeS: over((result) => result.permanentConvergenceTimeS),
     meanHops: over((result) => result.meanHops),
-    messages: over(({ traffic }) => traffic.reduce((sum, { messages }) => sum + messages, 0)),
-    bytes: over(({ traffic }) => traffic.reduce((sum, { bytes }) => sum + bytes, 0)),
+    messages: over((result) => trafficOfClass(result, "wan").messages),
+    lanMessages: over((result) => trafficOfClass(result, "lan").messages),
+    bytes: over((result) => trafficOfClass(result, "wan").bytes),
     tableChanges: over(({ samples }) => samples.reduce((sum, one) => sum + one.tableChanges, 0)),
     loadGini: over(({ load }) => load.gini),
     loadHighest: over(({ load }) => load.highest),

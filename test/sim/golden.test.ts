@@ -97,6 +97,10 @@ const RUNS: Readonly<Record<string, Partial<Scenario>>> = {
       placement: "two-choices",
     },
   },
+  "sites of four nodes with a LAN, some behind slow lines": {
+    delay: { ...delay, model: "classes", slowShare: 0.3, isStable: true, lanLoss: 0.02 },
+    workload: { ...workload, queryIntervalS: 0.2 },
+  },
 };
 
 interface Hashes {

@@ -130,7 +130,7 @@ describe("tables", () => {
   it("quote what holds commas", () => {
     const [, row] = renderRunsCsv([aResult("chord: {stabilizeMs: [1, 2]}")]).split("\n");
     expect(row).toContain('"[1,2]"');
-    expect(row).toContain(",10,730,5,9,0.25,,,,,,,12345");
+    expect(row).toContain(",10,730,2,20,5,9,0.25,,,,,,,12345");
   });
 
   it("are for people too", () => {

@@ -61,6 +61,12 @@ describe("a scenario that says nothing", () => {
     expect(churn.churn).toMatchObject({ model: "exponential", startS: 25, shape: 0.5 });
     expect(fromText("kind: churn\nchurn: {model: pareto}").churn.shape).toBe(3);
   });
+
+  it("has sites of four hosts, or of one subnet", () => {
+    expect(fromText("delay: {model: classes}").delay.perSite).toBe(4);
+    expect(fromText("kind: mdht\ndelay: {model: classes}").delay.perSite).toBe(1);
+    expect(fromText("delay: {model: classes, perSite: 9}").delay.perSite).toBe(9);
+  });
 });
 
 describe("values", () => {
@@ -146,6 +152,10 @@ it.each([
   ["kind: churn\nchurn: {reboot: {atS: 999}}", "churn.reboot.atS: 999 is after the end"],
   ["sampleS: 100", "sampleS: 100 is longer than the run of 16 s"],
   ["rate: 1.0e-5", "durationS: the default, 100000015 s, is over"],
+  [
+    "{kind: mdht, delay: {model: classes, perSite: 4}}",
+    "delay.perSite: 4 is not allowed where nodes are subnets, each a LAN of its own; allowed: 1",
+  ],
   ["server: {downToS: 5}", "server.downFromS: is null"],
   ["server: {downFromS: 5, downToS: 5}", "server.downToS: 5 is not after downFromS 5"],
   ["chord: {stabilizeMs: [5, 1]}", "allowed: a number from 1 to"],

@@ -8,7 +8,8 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
     ...{ seed: 1, threads: 1, sampleS: 5 },
     delay: {
       ...{ model: "jittered", baseMs: 50, jitter: 0.1, isStable: false, asymmetry: 0, loss: 0 },
-      ...{ matrixFile: null, changes: [], partitions: [] },
+      ...{ matrixFile: null, changes: [], partitions: [], perSite: 4, slowShare: 0, slowMs: 30 },
+      ...{ lanMs: 0.3, lanLoss: 0 },
     },
     server: {
       ...{

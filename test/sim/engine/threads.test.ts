@@ -34,11 +34,26 @@ describe("a run on two threads", () => {
         },
       },
     ],
+    [
+      "of sites with a LAN each, a share of them behind slow lines",
+      {
+        delay: { ...delay, model: "classes" as const, slowShare: 0.3, loss: 0.02, lanLoss: 0.01 },
+        churn: { ...churn, model: "exponential" as const, sessionS: 10, absenceS: 5 },
+        workload: { ...workload, queryIntervalS: 0.2, target: "node" as const },
+        nodes: 50,
+      },
+    ],
+    [
+      "of one LAN, which is on both",
+      { delay: { ...delay, model: "classes" as const, perSite: 60 }, nodes: 60, durationS: 5 },
+    ],
   ])("%s is that on one, event by event", async (_what, changes: Partial<Scenario>) => {
     const [one, two] = [await run(changes), await run({ ...changes, threads: 2 })];
     const { scenario: _one, ...single } = one.outcome;
     const { scenario: _two, ...double } = two.outcome;
     expect(double).toEqual(single);
+    const isLocal = changes.delay?.model === "classes";
+    expect(single.traffic.some((line) => line.class === "lan")).toBe(isLocal);
     const sorted = ({ edges }: Finished): string[] => [...edges()].map(String).toSorted();
     expect(sorted(two)).toEqual(sorted(one));
   });
