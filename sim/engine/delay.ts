@@ -19,6 +19,7 @@ export class Network {
   /** Of the model `classes`. */
   readonly #sites: Sites | undefined;
   readonly #lanNs: number;
+  readonly #lanKey: number;
   readonly #scenario: DelayScenario;
   readonly #nodes: number;
   readonly #quantiles: Quantiles = halfNormalQuantiles();
@@ -46,6 +47,7 @@ export class Network {
     this.#baseNs = Math.round(scenario.baseMs * NS_PER_MS);
     this.#deviationNs = this.#baseNs * scenario.jitter;
     this.#lanNs = Math.round(scenario.lanMs * NS_PER_MS);
+    this.#lanKey = streamKey(seed, STREAM.lan);
     this.#sites = scenario.model === "classes" ? new Sites(scenario, nodes, seed) : undefined;
     const { isStable, asymmetry, loss, changes, partitions, model } = scenario;
     const isSame = !isStable && asymmetry === 0 && loss === 0;
@@ -84,14 +86,21 @@ export class Network {
   #insideNs(from: number, to: number, sequence: number): number {
     const { isStable, lanLoss } = this.#scenario;
     if (lanLoss > 0 && unit(this.#lossKey, from, sequence) < lanLoss) return LOST;
-    const share = this.#lanNs / this.#baseNs;
-    return this.#lanNs + Math.floor(share * this.#jitterNs(from, isStable ? ~to : sequence));
+    return this.lanNs(from, isStable ? ~to : sequence);
+  }
+
+  /** From host to host of a node, with any model. @param counter of the node's messages inside it */
+  lanNs(node: number, counter: number): number {
+    const deviationNs = this.#lanNs * this.#scenario.jitter;
+    return this.#lanNs + this.#drawnNs(deviationNs, this.#lanKey, node, counter);
   }
 
   #jitterNs(from: number, counter: number): number {
-    return Math.floor(
-      this.#deviationNs * quantileAt(this.#quantiles, unit(this.#delayKey, from, counter)),
-    );
+    return this.#drawnNs(this.#deviationNs, this.#delayKey, from, counter);
+  }
+
+  #drawnNs(deviationNs: number, key: number, from: number, counter: number): number {
+    return Math.floor(deviationNs * quantileAt(this.#quantiles, unit(key, from, counter)));
   }
 
   /** Without jitter. Coordinates: on a square of which the diagonal is the base; a tenth is for the last mile. */

@@ -20,6 +20,7 @@ export const STREAM = {
   host: 11,
   record: 12,
   site: 13,
+  lan: 14,
 } as const;
 
 export type Stream = (typeof STREAM)[keyof typeof STREAM];

@@ -1,5 +1,5 @@
 /** Types of the messages and timers that are the engine's own, not a protocol's. */
-import { TIMER } from "./protocol.ts";
+import { PROTOCOL_TYPE, TIMER } from "./protocol.ts";
 
 /** Message types of the engine's own. */
 export const TYPE = {
@@ -25,10 +25,12 @@ export const TICK = {
   /** A node compares its records, or gets one. */
   repair: TIMER + 5,
   get: TIMER + 6,
-  hostLeave: TIMER + 7,
-  hostBack: TIMER + 8,
+  /** A message of a host has come to its siblings. */
+  inside: TIMER + 7,
+  hostLeave: TIMER + 8,
+  hostBack: TIMER + 9,
   /** The siblings of a host have noticed that it came or went. */
-  noticed: TIMER + 9,
+  noticed: TIMER + 10,
 } as const;
 
 export const ENGINE_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
@@ -45,3 +47,8 @@ export const ENGINE_TYPE_NAMES: ReadonlyMap<number, string> = new Map([
   [TYPE.fetched, "fetched"],
   [TYPE.weigh, "weigh"],
 ]);
+
+/** Timers that go on while a node is absent: those of its coming back and of its hosts. */
+export function isOfAbsent(type: number): boolean {
+  return type === TICK.comeBack || (type >= TICK.hostLeave && type < TIMER + PROTOCOL_TYPE);
+}

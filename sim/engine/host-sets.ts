@@ -4,7 +4,7 @@
  * Protocols see nodes only. Here a message is addressed to a host of the set that the sender knows;
  * whoever speaks says its own set with it, and those that it knows of the nodes it names. A host that
  * does not answer is followed by another one of the set, and a node is given up once all of them were
- * tried. What happens inside a subnet takes no time here, except to notice who came and went.
+ * tried. What hosts of one subnet say to each other is in `subnet-lan.ts`.
  *
  * Nodes of the same subnet have the same hosts, and these know what they heard of others together.
  */
@@ -31,6 +31,8 @@ export class HostSets {
   readonly #subnets: Subnets;
   /** Messages that each host handled: 16 places a subnet. */
   readonly handled: Int32Array;
+  /** The host of its subnet that has the message at hand. */
+  here = 0;
 
   constructor(subnets: Subnets, seed: number) {
     this.#subnets = subnets;
@@ -97,6 +99,12 @@ export class HostSets {
     for (let i = 1; i <= count; i++) words[at + longest + i] = this.#setOf(node, words[at + i]!);
   }
 
+  /** Of the living hosts the one that a share of them is under; for what a node does of itself. */
+  choose(node: number, share: number): number {
+    const live = this.live[this.#subnets.subnetOf(node)]!;
+    return nthBit(live, Math.floor(share * bitCount(live)));
+  }
+
   /** The host of the subnet that a message is for. */
   hostOf(word: number): number {
     return word >>> HOST_SHIFT;
@@ -106,8 +114,8 @@ export class HostSets {
   noteHandled(node: number, word: number): void {
     const subnet = this.#subnets.subnetOf(node);
     const host = this.hostOf(word);
-    const one = this.hasLive(subnet, host) ? host : 31 - Math.clz32(this.live[subnet]!);
-    this.handled[subnet * HOSTS_MAX + one]!++;
+    this.here = this.hasLive(subnet, host) ? host : 31 - Math.clz32(this.live[subnet]!);
+    this.handled[subnet * HOSTS_MAX + this.here]!++;
   }
 
   /** Messages handled, by host, of the subnets that there are. */

@@ -14,7 +14,7 @@ import { COLUMN, EventSlab, NONE, ROW } from "./event-slab.ts";
 import { HostSets } from "./host-sets.ts";
 import { Lists } from "./lists.ts";
 import { ABSENT, NodeStates } from "./node-states.ts";
-import { TICK, TYPE } from "./engine-types.ts";
+import { isOfAbsent, TICK, TYPE } from "./engine-types.ts";
 import { Population } from "./population.ts";
 import { Post, type Mail } from "./post.ts";
 import { Probes } from "./probes.ts";
@@ -29,6 +29,7 @@ import {
 import { Queries } from "./queries.ts";
 import type { ScriptStep } from "./script.ts";
 import { RecordDesk } from "./record-desk.ts";
+import { SubnetLan } from "./subnet-lan.ts";
 import { TimingWheel } from "./timing-wheel.ts";
 import { foldList, type Trace, TraceHash } from "./trace-hash.ts";
 import type { Directory } from "./directory.ts";
@@ -73,6 +74,7 @@ export class Partition implements Outbox {
   readonly #wheel = new TimingWheel(this.#slab);
   readonly #calls: CallDesk;
   readonly #hosts: HostSets | undefined;
+  readonly #lan: SubnetLan | undefined;
   readonly #queries: Queries;
   readonly #population: Population;
   readonly #shift: number;
@@ -122,16 +124,21 @@ export class Partition implements Outbox {
       ...{ adversary: parts.adversary, subnets },
     });
     this.#post.learnBytes(this.protocol.typeBytes);
+    if (this.#hosts !== undefined)
+      this.#lan = new SubnetLan({
+        ...{ hosts: this.#hosts, network, probes: this.probes, outbox: this, post: this.#post },
+        ...{ subnets, questionNs: scenario.hosts.questionMs * NS_PER_MS },
+      });
     assert(scenario.records.count === 0 || count === 1, "records need one thread");
     if (scenario.records.count > 0)
       this.records = new RecordDesk({
         ...{ scenario, outbox: this, protocol: this.protocol, directory: parts.directory },
         ...{ hosts: this.#hosts, probes: this.probes, stateOf: (node) => this.stateOf(node) },
-        subnets,
+        ...{ lan: this.#lan, subnets },
       });
     this.#population = new Population({
       ...{ scenario, index, shift: this.#shift, size: this.#size, nodes: this.nodes },
-      ...{ protocol: this.protocol, desk: this, hosts: this.#hosts },
+      ...{ protocol: this.protocol, desk: this, hosts: this.#hosts, lan: this.#lan },
       ...{ adversary: parts.adversary, subnets },
     });
   }
@@ -290,7 +297,7 @@ export class Partition implements Outbox {
     startNs: number,
   ): void {
     if (tag !== 0) {
-      this.records?.onFound(node, tag, owner);
+      this.records?.onFound(node, tag, owner, hops);
       return;
     }
     if (owner === NONE) return; // the query is lost
@@ -359,6 +366,7 @@ export class Partition implements Outbox {
     }
     if (type >= TIMER + PROTOCOL_TYPE) this.protocol.onTimer(node, type & ~TIMER, a);
     else if (type === TICK.query) this.#queries.fire(node);
+    else if (type === TICK.inside) this.#lan?.onTimer(a);
     else if (type === TICK.repair || type === TICK.get) this.records?.onTimer(node, type, a);
     else this.#population.onTimer(node, type, a);
   }
@@ -388,9 +396,4 @@ export class Partition implements Outbox {
     this.nowNs = atNs;
     this.#population.follow(this.#parts.script[this.#nextScript++]!);
   }
-}
-
-/** Timers that go on while a node is absent: those of its coming back and of its hosts. */
-function isOfAbsent(type: number): boolean {
-  return type === TICK.comeBack || (type >= TICK.hostLeave && type < TIMER + PROTOCOL_TYPE);
 }

@@ -11,6 +11,7 @@ import { TICK, TYPE } from "./engine-types.ts";
 import type { Outbox, Protocol } from "./protocol.ts";
 import type { ScriptStep } from "./script.ts";
 import { Sessions } from "./sessions.ts";
+import type { SubnetLan } from "./subnet-lan.ts";
 import { HOSTS_MAX, type Subnets } from "./subnets.ts";
 
 /** Instead of the number of a question to a server: the node joins through another one of its subnet. */
@@ -41,6 +42,7 @@ export interface PopulationParts {
   readonly subnets: Subnets;
   /** Where a node has several hosts. */
   readonly hosts: HostSets | undefined;
+  readonly lan: SubnetLan | undefined;
   readonly adversary: Adversary | undefined;
 }
 
@@ -182,7 +184,7 @@ export class Population {
   }
 
   #onHostTimer(node: number, type: number, host: number): void {
-    const { desk, nodes, scenario, subnets } = this.#parts;
+    const { desk, nodes, scenario, subnets, lan } = this.#parts;
     const hosts = this.#parts.hosts!;
     const subnet = subnets.subnetOf(node);
     const isUp = nodes.states[this.#rowOf(node)] !== ABSENT;
@@ -207,7 +209,11 @@ export class Population {
     }
     if (!isBack && !hosts.isAnyLive(subnet)) this.#leaveAll(subnet);
     else if (isBack && !isUp) this.#arriveAll(subnet);
-    else desk.after(node, scenario.hosts.noticeMs * NS_PER_MS, TICK.noticed, 0);
+    else {
+      // Whoever notices it tells the others.
+      const noticedNs = scenario.hosts.noticeMs * NS_PER_MS + (lan?.tell(node) ?? 0);
+      desk.after(node, noticedNs, TICK.noticed, 0);
+    }
   }
 
   #tellNeighbours(node: number): void {

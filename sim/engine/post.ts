@@ -66,6 +66,11 @@ export class Post {
     for (const [type, bytes] of typeBytes) this.#bytes[type] = HEADER_BYTES + bytes;
   }
 
+  /** Of a message that names no nodes. */
+  bytesOf(type: number): number {
+    return this.#bytes[type]!;
+  }
+
   /**
    * Sends, unless the network loses it.
    *

@@ -75,10 +75,10 @@ export class Probes {
     this.counts[this.#sample * COUNTS + COUNT.messages]!++;
   }
 
-  /** A message was sent inside a LAN. */
-  sentInside(type: number, bytes: number): void {
-    this.lanMessages[type]!++;
-    this.lanBytes[type]! += bytes;
+  /** Messages were sent inside a LAN. @param bytes of each */
+  sentInside(type: number, bytes: number, messages = 1): void {
+    this.lanMessages[type]! += messages;
+    this.lanBytes[type]! += bytes * messages;
   }
 
   delivered(hops: number, latencyUs: number): void {

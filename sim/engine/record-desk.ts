@@ -15,9 +15,12 @@ import { exactPower } from "./exact-math.ts";
 import { bitCount, type HostSets } from "./host-sets.ts";
 import { ABSENT, JOINED } from "./node-states.ts";
 import { TICK, TYPE } from "./engine-types.ts";
+import { GetProbes } from "./get-probes.ts";
 import { giniOf, type Probes } from "./probes.ts";
 import type { Outbox, Protocol } from "./protocol.ts";
 import { RecordStore } from "./record-store.ts";
+import type { SubnetLan } from "./subnet-lan.ts";
+import { SubnetRecords } from "./subnet-records.ts";
 import type { Subnets } from "./subnets.ts";
 
 /** A get without an answer is tried again once. */
@@ -41,12 +44,18 @@ export interface RecordDeskParts {
   readonly subnets: Subnets;
   /** Where a node has several. */
   readonly hosts: HostSets | undefined;
+  /** Where there are host sets. */
+  readonly lan: SubnetLan | undefined;
   readonly probes: Probes;
   stateOf(node: number): number;
 }
 
 interface OpenGet {
   readonly record: number;
+  /** Of the node's hosts the one that wants it. */
+  readonly host: number;
+  readonly startNs: number;
+  hops: number;
   choice: number;
   tries: number;
 }
@@ -55,6 +64,8 @@ export class RecordDesk {
   readonly #parts: RecordDeskParts;
   readonly #scenario: RecordScenario;
   readonly #store: RecordStore;
+  readonly #inside: SubnetRecords;
+  readonly #probes = new GetProbes();
   readonly #key: number;
   readonly #popularity: Float64Array;
   readonly #neighbours: Int32Array;
@@ -66,10 +77,9 @@ export class RecordDesk {
   readonly #gets = new Map<number, Map<number, OpenGet>>();
   #nextPut = 0;
   #nextGet = 0;
-  #finished = 0;
-  #failed = 0;
-  #innerCopies = 0;
   #draws = 0;
+  /** The host that has the message at hand, of the node that it is for. */
+  #here = 0;
 
   constructor(parts: RecordDeskParts) {
     this.#parts = parts;
@@ -78,6 +88,7 @@ export class RecordDesk {
     this.#key = streamKey(seed, STREAM.record);
     const liveOf = (subnet: number): number => this.#liveOf(subnet);
     this.#store = new RecordStore(records.copies, this.#key, parts.subnets, liveOf);
+    this.#inside = new SubnetRecords(this.#store, parts.lan);
     this.#popularity = popularityOf(records);
     this.#neighbours = new Int32Array(NEIGHBOURS_MAX);
     this.#choices = new Int8Array(records.count).fill(NONE);
@@ -108,7 +119,7 @@ export class RecordDesk {
 
   /** Hosts of a subnet came or went. */
   onHosts(subnet: number): void {
-    this.#innerCopies += this.#store.copyInside(subnet);
+    this.#inside.onHosts(subnet, this.#parts.subnets.firstOf(subnet));
   }
 
   onTimer(node: number, type: number, id: number): void {
@@ -131,11 +142,12 @@ export class RecordDesk {
   }
 
   /** The end of a lookup of ours. @param owner NONE when nobody was found */
-  onFound(node: number, tag: number, owner: number): void {
+  onFound(node: number, tag: number, owner: number, hops: number): void {
+    this.#here = this.#anyHost(node);
     const purpose = tag & 3;
     const id = tag >> 2;
     if (owner === NONE) return; // a get's timer tries again; a put is not acknowledged
-    if (purpose === GET) this.#fetch(node, id, owner);
+    if (purpose === GET) this.#fetch(node, id, owner, hops);
     else if (purpose === PUT_ELSEWHERE) this.#placeWithLess(node, id, owner);
     else if (this.#scenario.placement === "two-choices") {
       this.#firstOwners.set(id, owner);
@@ -144,12 +156,13 @@ export class RecordDesk {
   }
 
   onMessage(node: number, from: number, type: number, a: number, b: number, c: number): void {
+    this.#here = this.#parts.hosts?.here ?? 0;
     if (type === TYPE.store) this.#onStore(node, a, b, c !== 0);
-    else if (type === TYPE.repair) this.#store.keep(node, a);
+    else if (type === TYPE.repair) this.#inside.receive(node, this.#here, a);
     else if (type === TYPE.offer) this.#onOffer(node, from, a);
     else if (type === TYPE.want) this.#onWant(node, from, a);
     else if (type === TYPE.fetch) this.#onFetch(node, from, a, b, c);
-    else if (type === TYPE.fetched) this.#onFetched(node, a, b !== 0);
+    else if (type === TYPE.fetched) this.#onFetched(node, a, b !== 0, c);
   }
 
   result(): RecordsResult {
@@ -162,13 +175,12 @@ export class RecordDesk {
     const kept = this.#store.copiesByHost();
     return {
       put: put.length,
-      gets: this.#finished,
-      failedGets: this.#failed,
+      ...this.#probes.result(),
       unavailable: put.filter((record) => reachable.get(record) !== true).length,
       lost: put.filter((record) => !reachable.has(record)).length,
       repairMessages: sum(probes.messages),
       repairBytes: sum(probes.bytes),
-      innerCopies: this.#innerCopies,
+      innerCopies: this.#inside.copies,
       kept: {
         mean: kept.length === 0 ? 0 : kept.reduce((all, one) => all + one, 0) / kept.length,
         highest: kept.reduce((most, one) => Math.max(most, one), 0),
@@ -207,7 +219,7 @@ export class RecordDesk {
   }
 
   #onStore(node: number, record: number, choice: number, isOwner: boolean): void {
-    this.#store.keep(node, record);
+    this.#inside.receive(node, this.#here, record);
     this.#choices[record] = choice;
     if (!isOwner) return;
     const { outbox } = this.#parts;
@@ -237,7 +249,9 @@ export class RecordDesk {
 
   #onWant(node: number, from: number, record: number): void {
     if (!this.#store.has(node, record)) return;
-    this.#parts.outbox.send(node, from, TYPE.repair, record, 0, 0, NONE);
+    this.#inside.find(node, this.#here, record, (isThere) => {
+      if (isThere) this.#parts.outbox.send(node, from, TYPE.repair, record, 0, 0, NONE);
+    });
   }
 
   // Gets.
@@ -251,7 +265,8 @@ export class RecordDesk {
     if (this.#choices[record] === NONE) return;
     const id = this.#nextGet++;
     const open = this.#gets.get(node) ?? new Map<number, OpenGet>();
-    this.#gets.set(node, open.set(id, { record, choice: 0, tries: 1 }));
+    const get = { record, host: this.#anyHost(node), startNs: outbox.nowNs };
+    this.#gets.set(node, open.set(id, { ...get, choice: 0, tries: 1, hops: 0 }));
     outbox.after(node, GET_NS, TICK.get, id);
     this.#lookUp(node, record, 0, GET, id);
   }
@@ -259,15 +274,20 @@ export class RecordDesk {
   #onGetDue(node: number, id: number): void {
     const open = this.#getOf(node, id);
     if (open === undefined) return;
-    if (open.tries >= GET_TRIES) return this.#endGet(node, id, false);
+    if (open.tries >= GET_TRIES) {
+      this.#gets.get(node)?.delete(id);
+      return this.#probes.failed();
+    }
     open.tries++;
     this.#parts.outbox.after(node, GET_NS, TICK.get, id);
     this.#lookUp(node, open.record, open.choice, GET, id);
   }
 
-  #fetch(node: number, id: number, owner: number): void {
+  #fetch(node: number, id: number, owner: number, hops: number): void {
     const open = this.#getOf(node, id);
     if (open === undefined) return;
+    open.hops += hops + (owner === node ? 0 : 1);
+    this.#here = open.host;
     if (owner === node) this.#onFetch(node, node, id, open.record, node);
     else this.#parts.outbox.send(node, owner, TYPE.fetch, id, open.record, node, NONE);
   }
@@ -275,34 +295,34 @@ export class RecordDesk {
   #onFetch(node: number, from: number, id: number, record: number, where: number): void {
     const origin = where & ORIGIN;
     const asked = where >>> ORIGIN_BITS;
-    if (this.#store.has(node, record)) return this.#answer(node, origin, id, true);
-    const others = this.#keepersOf(node, record).filter((one) => one !== node && one !== from);
-    const next = others[asked];
-    if (next === undefined || asked + 1 >= this.#scenario.replicas)
-      return this.#answer(node, origin, id, false);
-    const rest = ((asked + 1) << ORIGIN_BITS) | origin;
-    this.#parts.outbox.send(node, next, TYPE.fetch, id, record, rest, NONE);
+    this.#inside.find(node, this.#here, record, (isThere) => {
+      if (isThere) return this.#answer(node, origin, id, true, asked);
+      const others = this.#keepersOf(node, record).filter((one) => one !== node && one !== from);
+      const next = others[asked];
+      if (next === undefined || asked + 1 >= this.#scenario.replicas)
+        return this.#answer(node, origin, id, false, asked);
+      const rest = ((asked + 1) << ORIGIN_BITS) | origin;
+      this.#parts.outbox.send(node, next, TYPE.fetch, id, record, rest, NONE);
+    });
   }
 
-  #answer(node: number, origin: number, id: number, isThere: boolean): void {
-    if (node === origin) this.#onFetched(node, id, isThere);
-    else this.#parts.outbox.send(node, origin, TYPE.fetched, id, isThere ? 1 : 0, 0, NONE);
+  #answer(node: number, origin: number, id: number, isThere: boolean, asked: number): void {
+    if (node === origin) this.#onFetched(node, id, isThere, asked);
+    else this.#parts.outbox.send(node, origin, TYPE.fetched, id, isThere ? 1 : 0, asked, NONE);
   }
 
-  #onFetched(node: number, id: number, isThere: boolean): void {
+  #onFetched(node: number, id: number, isThere: boolean, asked: number): void {
     const open = this.#getOf(node, id);
     if (open === undefined) return;
-    if (isThere) return this.#endGet(node, id, true);
+    open.hops += asked;
+    if (isThere) {
+      this.#gets.get(node)?.delete(id);
+      return this.#probes.found(this.#parts.outbox.nowNs - open.startNs, open.hops);
+    }
     const hasOther = this.#scenario.placement === "two-choices" && open.choice === 0;
     if (!hasOther) return; // the timer tries once more
     open.choice = 1;
     this.#lookUp(node, open.record, 1, GET, id);
-  }
-
-  #endGet(node: number, id: number, isFound: boolean): void {
-    this.#gets.get(node)?.delete(id);
-    this.#finished++;
-    if (!isFound) this.#failed++;
   }
 
   /** Undefined when it has ended, or its node went meanwhile. */
@@ -335,6 +355,11 @@ export class RecordDesk {
     const { hosts, subnets, stateOf } = this.#parts;
     if (stateOf(subnets.firstOf(subnet)) === ABSENT) return 0;
     return hosts === undefined ? 1 : hosts.live[subnet]!;
+  }
+
+  /** A living one, for what a node does of its own accord. */
+  #anyHost(node: number): number {
+    return this.#parts.hosts?.choose(node, this.#drawn(node)) ?? 0;
   }
 
   #popular(probability: number): number {

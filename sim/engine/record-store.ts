@@ -51,18 +51,37 @@ export class RecordStore {
 
   /** Whether a living host of the node has it. */
   has(node: number, record: number): boolean {
-    const subnet = this.#subnets.subnetOf(node);
-    return (this.#maskOf(subnet, record) & this.#liveOf(subnet)) !== 0;
+    return this.hostsOf(node, record) !== 0;
   }
 
-  /** Places it with the hosts that rank highest for it (rendezvous hashing). */
-  keep(node: number, record: number): void {
+  /** Living hosts of the node that have it. */
+  hostsOf(node: number, record: number): number {
     const subnet = this.#subnets.subnetOf(node);
+    return this.#maskOf(subnet, record) & this.#liveOf(subnet) & HOSTS;
+  }
+
+  /** Hosts that are to have it: those that rank highest for it (rendezvous hashing). */
+  placeOf(node: number, record: number): number {
+    return this.#place(record, this.#liveOf(this.#subnets.subnetOf(node)));
+  }
+
+  /** Hosts have it from now on, of these whoever lives, and the node looks after it. */
+  keep(node: number, record: number, hosts = this.placeOf(node, record)): void {
+    const subnet = this.#subnets.subnetOf(node);
+    const there = this.#maskOf(subnet, record) & (HOSTS | SURPLUS);
+    const living = hosts & this.#liveOf(subnet);
+    if ((there | living) === 0) return;
     const records = this.#kept.get(subnet) ?? new Map<number, number>();
     this.#kept.set(subnet, records);
-    const there = (records.get(record) ?? 0) & (HOSTS | SURPLUS);
     const place = (node - this.#subnets.firstOf(subnet)) << NODE_SHIFT;
-    records.set(record, place | there | this.#place(record, this.#liveOf(subnet)));
+    records.set(record, place | there | living);
+  }
+
+  /** More hosts have it, of these whoever lives, if the subnet still keeps it. */
+  copy(subnet: number, record: number, hosts: number): void {
+    const mask = this.#kept.get(subnet)?.get(record);
+    if (mask === undefined) return;
+    this.#kept.get(subnet)!.set(record, mask | (hosts & this.#liveOf(subnet)));
   }
 
   /** What its subnet keeps already is this node's to look after, should another one have done so. */
@@ -74,18 +93,16 @@ export class RecordStore {
     this.#kept.get(subnet)!.set(record, (place << NODE_SHIFT) | (mask & HOSTS));
   }
 
-  /** After hosts came or went: records are copied until enough hosts have them. @returns how many */
-  copyInside(subnet: number): number {
+  /** Records that too few hosts have, and the hosts that are to have them too. */
+  missing(subnet: number): readonly (readonly [record: number, hosts: number])[] {
     const live = this.#liveOf(subnet);
-    let copied = 0;
+    const found: [number, number][] = [];
     for (const [record, mask] of this.#kept.get(subnet) ?? []) {
       const there = bitCount(mask & live & HOSTS);
       if (there === 0 || there >= Math.min(this.#copies, bitCount(live))) continue;
-      const placed = mask | this.#place(record, live);
-      copied += bitCount(placed & HOSTS) - bitCount(mask & HOSTS);
-      this.#kept.get(subnet)!.set(record, placed);
+      found.push([record, this.#place(record, live) & ~mask]);
     }
-    return copied;
+    return found;
   }
 
   /** Notes that others should keep it. @returns whether that was noted before, and it is gone now */

@@ -117,7 +117,7 @@ export function meanNodes(hosts: HostScenario): number {
   return sum / SIZES;
 }
 
-export type Delays = Pick<Network, "delayNs" | "isLan">;
+export type Delays = Pick<Network, "delayNs" | "isLan" | "lanNs">;
 
 /** A network in which a subnet is in one place, and on one side of a partition, with all of its nodes. */
 export class SubnetDelays implements Delays {
@@ -135,11 +135,18 @@ export class SubnetDelays implements Delays {
     // Nodes of a subnet count their messages apart, and are to have chances apart.
     const counter =
       subnet < this.#subnets.count ? sequence * NODES_MAX + this.#orderOf(from) : sequence;
+    if (this.#placeOf(to) === subnet) return this.#network.lanNs(subnet, counter);
     return this.#network.delayNs(subnet, this.#placeOf(to), counter, nowNs);
   }
 
+  /** Nodes of a subnet have one LAN, with any model. */
   isLan(from: number, to: number): boolean {
-    return this.#network.isLan(this.#placeOf(from), this.#placeOf(to));
+    const [left, right] = [this.#placeOf(from), this.#placeOf(to)];
+    return left === right || this.#network.isLan(left, right);
+  }
+
+  lanNs(node: number, counter: number): number {
+    return this.#network.lanNs(node, counter);
   }
 
   /** Servers are behind all nodes, and behind all subnets. */

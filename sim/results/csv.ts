@@ -47,6 +47,10 @@ const RUN_COLUMNS: Readonly<Record<string, (result: SimulationResult) => number 
     failedGets: ({ records }) => records?.failedGets ?? null,
     innerCopies: ({ records }) => records?.innerCopies ?? null,
     events: ({ events }) => events,
+    getHops: ({ records }) => records?.getHops ?? null,
+    getLatencyP50Ms: ({ records }) => records?.getLatencyMs?.p50 ?? null,
+    getLatencyP90Ms: ({ records }) => records?.getLatencyMs?.p90 ?? null,
+    getLatencyP99Ms: ({ records }) => records?.getLatencyMs?.p99 ?? null,
   };
 
 /** One row for each sample of each run. */

@@ -87,10 +87,14 @@ export interface RecordsResult {
   readonly gets: number;
   /** Of records that had been put. */
   readonly failedGets: number;
+  /** Of those that found their record: messages on the way to whoever had it, on average. */
+  readonly getHops: number | null;
+  /** And how long they took. */
+  readonly getLatencyMs: Percentiles | null;
   /** Put, and at the end at no host that lives; and of these, at none that will come back either. */
   readonly unavailable: number;
   readonly lost: number;
-  /** To compare, move and copy records between nodes. */
+  /** To compare, move and copy records between nodes, but those of one LAN. */
   readonly repairMessages: number;
   readonly repairBytes: number;
   /** Records copied from host to host inside a subnet. */

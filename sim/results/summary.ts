@@ -50,11 +50,17 @@ export function renderSummary(result: SimulationResult): readonly string[] {
 
 function recordPairs(records: RecordsResult | null): readonly (readonly [string, string])[] {
   if (records === null) return [];
-  const { kept, gets, failedGets } = records;
   return [
-    ["records", `${kept.mean.toFixed(1)} a host, Gini ${kept.gini.toFixed(3)}`],
-    ["gets", `${gets}, ${failedGets} of them failed`],
+    ["records", `${records.kept.mean.toFixed(1)} a host, Gini ${records.kept.gini.toFixed(3)}`],
+    ["gets", gets(records)],
   ];
+}
+
+function gets({ gets: ended, failedGets, getLatencyMs }: RecordsResult): string {
+  const failed = `${ended}, ${failedGets} of them failed`;
+  if (getLatencyMs === null) return failed;
+  const [half, most] = [Math.round(getLatencyMs.p50), Math.round(getLatencyMs.p90)];
+  return `${failed}; ${half} ms, 90 % within ${most} ms`;
 }
 
 function share(value: number | null): string {

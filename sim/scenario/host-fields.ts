@@ -35,6 +35,14 @@ export const HOSTS = {
     0,
     TIME_MAX_MS,
   ),
+  "hosts.questionMs": number(
+    {
+      doc: "A host that asks its siblings for a record which none of them has waits so long for an answer.",
+      initial: 100,
+    },
+    0,
+    TIME_MAX_MS,
+  ),
   "hosts.staggerMs": number(
     {
       doc: "When a host has not answered for so long, another one of its subnet is asked too.",

@@ -124,6 +124,8 @@ export interface HostScenario {
   readonly virtualNodes: number;
   /** Until its siblings notice that a host is gone, or has come. */
   readonly noticeMs: number;
+  /** After so long a host has no answer to a question that none of its siblings could answer. */
+  readonly questionMs: number;
   /** A host that has not answered for so long gets company: another one of its set is asked too. */
   readonly staggerMs: number;
   /** Contacts that are told of a change of the host set at once. */

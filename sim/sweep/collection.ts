@@ -43,6 +43,12 @@ export interface Collected extends RunGroup {
   /** Of the last sample. */
   readonly believedDelivery: Interval | null;
   readonly correctDelivery: Interval | null;
+  /** Of records, where there are any. */
+  readonly gets: Interval | null;
+  readonly getHops: Interval | null;
+  readonly getLatencyP50Ms: Interval | null;
+  readonly getLatencyP90Ms: Interval | null;
+  readonly getLatencyP99Ms: Interval | null;
 }
 
 type Read = (result: SimulationResult) => number | null;
@@ -84,6 +90,11 @@ function collectGroup(name: string, results: readonly SimulationResult[]): Colle
     innerCopies: over(({ records }) => records?.innerCopies ?? null),
     believedDelivery: over(({ samples }) => samples.at(-1)?.believedDelivery ?? null),
     correctDelivery: over(({ samples }) => samples.at(-1)?.correctDelivery ?? null),
+    gets: over(({ records }) => records?.gets ?? null),
+    getHops: over(({ records }) => records?.getHops ?? null),
+    getLatencyP50Ms: over(({ records }) => records?.getLatencyMs?.p50 ?? null),
+    getLatencyP90Ms: over(({ records }) => records?.getLatencyMs?.p90 ?? null),
+    getLatencyP99Ms: over(({ records }) => records?.getLatencyMs?.p99 ?? null),
   };
 }
 

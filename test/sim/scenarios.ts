@@ -29,7 +29,7 @@ export function scenarioOf(changes: Partial<Scenario> = {}): Scenario {
     },
     hosts: {
       ...{ perSubnet: 1, sizes: "equal", virtualNodes: 0 },
-      ...{ noticeMs: 1200, staggerMs: 300, told: 8 },
+      ...{ noticeMs: 1200, questionMs: 100, staggerMs: 300, told: 8 },
     },
     adversary: { kind: "none", share: 0.1, fromS: 0, victim: 1, prefixBits: 16 },
     workload: { by: "node", queryIntervalS: 1, queryDeviation: 0.1, target: "random" },

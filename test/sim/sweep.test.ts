@@ -210,7 +210,8 @@ describe("what is collected", () => {
 
   it("says of records who keeps how many, and what was moved, where there are any", () => {
     const kept = { mean: 5, highest: 8, gini: 0.3 };
-    const counted = { put: 9, gets: 100, failedGets: 4, unavailable: 0, lost: 0 };
+    const gets = { gets: 100, failedGets: 4, getHops: 2, getLatencyMs: null };
+    const counted = { put: 9, ...gets, unavailable: 0, lost: 0 };
     const records = { ...counted, repairMessages: 50, repairBytes: 9, innerCopies: 2, kept };
     const traffic = [{ type: "repair", messages: 7, bytes: 70 }];
     const keeping = found.map(({ point, result }) => ({

@@ -93,7 +93,7 @@ describe("a get", () => {
     directory.set(0, true);
     const sent: (() => void)[] = [];
     const desk = new RecordDesk({
-      ...{ scenario, directory, hosts: undefined, probes: new Probes(1) },
+      ...{ scenario, directory, hosts: undefined, lan: undefined, probes: new Probes(1) },
       subnets: createSubnets(scenario),
       outbox: {
         nowNs: 60 * NS_PER_S,
@@ -101,7 +101,7 @@ describe("a get", () => {
         after() {},
       },
       protocol: {
-        lookup: (node, _high, _low, tag) => desk.onFound(node, tag, 0),
+        lookup: (node, _high, _low, tag) => desk.onFound(node, tag, 0, 2),
         neighbours: (_node, _high, _low, _count, into) => {
           into[0] = 0;
           return 1;
@@ -114,7 +114,9 @@ describe("a get", () => {
     sent.shift()!();
     meanwhile(desk);
     sent.shift()!();
-    return desk.result().gets;
+    const { gets: ended, getHops } = desk.result();
+    expect(getHops).toBe(ended === 0 ? null : 3);
+    return ended;
   }
 
   it("ends with its answer, unless that is for who the node was before", () => {
@@ -132,7 +134,7 @@ describe("a node's records", () => {
     expect(counts()).toBe(100);
     live = 0b0111;
     expect(counts()).toBeLessThan(100);
-    store.copyInside(0);
+    for (const [record, hosts] of store.missing(0)) store.keep(0, record, hosts);
     expect(counts()).toBe(100);
     live = 0b1000;
     const left = store.recordsOf(0).filter((record) => store.has(0, record)).length;
