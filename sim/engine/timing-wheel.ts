@@ -137,23 +137,25 @@ export class TimingWheel implements EventQueue {
     this.#popped = 0;
     this.#chained -= count;
     this.#openedEvents += count;
-    this.#sort(0, count - 1);
+    this.#sortRoughly(0, count - 1);
+    // Over all of it: events of the same time may be on both sides of where it was parted.
+    this.#sortByInsertion(0, count - 1);
   }
 
-  #sort(from: number, to: number): void {
+  /** All but runs of INSERTION_MAX, and among equal times. */
+  #sortRoughly(from: number, to: number): void {
     let low = from;
     let high = to;
     while (high - low > INSERTION_MAX) {
       const middle = this.#partition(low, high);
       if (middle - low < high - middle) {
-        this.#sort(low, middle);
+        this.#sortRoughly(low, middle);
         low = middle + 1;
       } else {
-        this.#sort(middle + 1, high);
+        this.#sortRoughly(middle + 1, high);
         high = middle;
       }
     }
-    this.#sortByInsertion(low, high);
   }
 
   /** Hoare's, by time alone; equal times are put right by the insertion that follows. */

@@ -67,6 +67,24 @@ describe("the timing wheel", () => {
     );
   });
 
+  it("gives what is due at the same time by receiver and count, in slots of hundreds of events too", () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(fc.nat(20), fc.nat(3)), { minLength: 100, maxLength: 600 }),
+        (events) => {
+          const slabs = [new EventSlab(4), new EventSlab(4)] as const;
+          const queues = [new TimingWheel(slabs[0]), new EventHeap(slabs[1])] as const;
+          // Pushed in another order than that of their counts.
+          for (const [i, [timeNs, to]] of [...events.entries()].toReversed())
+            for (const q of [0, 1] as const) push(slabs[q], queues[q], 500_000 + timeNs, to, i);
+          for (let i = 0; i < events.length; i++)
+            expect(pop(slabs[0], queues[0], Infinity)).toBe(pop(slabs[1], queues[1], Infinity));
+        },
+      ),
+      { numRuns: 50 },
+    );
+  });
+
   it("keeps its order when its slots get other widths", () => {
     const slab = new EventSlab();
     const wheel = new TimingWheel(slab);
