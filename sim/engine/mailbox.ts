@@ -7,14 +7,23 @@
 import { COLUMN, NONE, ROW } from "./event-slab.ts";
 import type { Lists } from "./lists.ts";
 
-/** Of the words: how many messages there are, how many changes, and where the latter begin. */
+/** Of the words: how many messages there are, how many changes, where these begin, and records behind them. */
 const MESSAGES = 0;
 const CHANGES = 1;
 const CHANGES_AT = 2;
+const STORED = 3;
 const HEAD = 4;
 const WORDS_FIRST = 1 << 16;
 /** Address space, of which only what is filled is memory. */
 const BYTES_MAX = 2 ** 30;
+
+/** What all partitions are to know at the end of a window. */
+export interface Notes {
+  /** Nodes that joined, and as `~node` those that went. */
+  readonly changes: readonly number[];
+  /** Records that were stored. */
+  readonly stored: readonly number[];
+}
 
 /** Buffers of a mailbox, as threads pass them. */
 export interface MailboxMemory {
@@ -62,13 +71,15 @@ export class MailboxWriter {
   }
 
   /** Ends a window. */
-  close(changes: readonly number[]): void {
-    this.#reserve(changes.length, 0);
+  close({ changes, stored }: Notes): void {
+    this.#reserve(changes.length + stored.length, 0);
     const words = this.#words;
     words[MESSAGES] = this.#messages;
     words[CHANGES] = changes.length;
     words[CHANGES_AT] = this.#used;
-    for (let i = 0; i < changes.length; i++) words[this.#used + i] = changes[i]!;
+    words[STORED] = stored.length;
+    words.set(changes, this.#used);
+    words.set(stored, this.#used + changes.length);
   }
 
   #reserve(words: number, times: number): void {
@@ -84,11 +95,11 @@ export class MailboxWriter {
   }
 }
 
-/** The reader's end: hands every message over. @returns the changes */
+/** The reader's end: hands every message over. @returns what else there is */
 export function readMailbox(
   memory: MailboxMemory,
   accept: (timeNs: number, words: Int32Array, at: number) => void,
-): readonly number[] {
+): Notes {
   const words = wordsOf(memory);
   const times = timesOf(memory);
   const messages = words[MESSAGES]!;
@@ -98,7 +109,11 @@ export function readMailbox(
     at += ROW + (words[at + COLUMN.list] === NONE ? 0 : words[at + ROW]! + 1);
   }
   const first = words[CHANGES_AT]!;
-  return [...words.subarray(first, first + words[CHANGES]!)];
+  const second = first + words[CHANGES]!;
+  return {
+    changes: [...words.subarray(first, second)],
+    stored: [...words.subarray(second, second + words[STORED]!)],
+  };
 }
 
 /** Half as much again, or what is needed; whole numbers of 8 bytes. */

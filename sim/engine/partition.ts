@@ -68,7 +68,9 @@ export class Partition implements Outbox {
   readonly hash = new TraceHash();
   readonly records: RecordDesk | undefined;
   /** Nodes that joined, and as `~node` those that went, since the directory was brought up to date. */
-  changes: number[] = [];
+  readonly changes: number[] = [];
+  /** Records that were stored since then. */
+  readonly stored: number[] = [];
   readonly #parts: PartitionParts;
   readonly #slab = new EventSlab();
   readonly #wheel = new TimingWheel(this.#slab);
@@ -129,12 +131,11 @@ export class Partition implements Outbox {
         ...{ hosts: this.#hosts, network, probes: this.probes, outbox: this, post: this.#post },
         ...{ subnets, questionNs: scenario.hosts.questionMs * NS_PER_MS },
       });
-    assert(scenario.records.count === 0 || count === 1, "records need one thread");
     if (scenario.records.count > 0)
       this.records = new RecordDesk({
         ...{ scenario, outbox: this, protocol: this.protocol, directory: parts.directory },
-        ...{ hosts: this.#hosts, probes: this.probes, stateOf: (node) => this.stateOf(node) },
-        ...{ lan: this.#lan, subnets },
+        ...{ hosts: this.#hosts, lan: this.#lan, stateOf: (node) => this.stateOf(node) },
+        ...{ isOwn: (node) => (node & this.#mask) === index, stored: this.stored, subnets },
       });
     this.#population = new Population({
       ...{ scenario, index, shift: this.#shift, size: this.#size, nodes: this.nodes },

@@ -5,7 +5,6 @@
  * it. Each node compares from time to time with those that should keep the same records. A get goes
  * to the owner, and from it on to the others, as long as nobody has it.
  */
-import type { RecordsResult } from "../results/result.ts";
 import type { RecordScenario, Scenario } from "../scenario/scenario.ts";
 import { NS_PER_S } from "./delay.ts";
 import { draw, STREAM, streamKey, unit } from "./dice.ts";
@@ -15,10 +14,9 @@ import { exactPower } from "./exact-math.ts";
 import { bitCount, type HostSets } from "./host-sets.ts";
 import { ABSENT, JOINED } from "./node-states.ts";
 import { TICK, TYPE } from "./engine-types.ts";
-import { GetProbes } from "./get-probes.ts";
-import { giniOf, type Probes } from "./probes.ts";
 import type { Outbox, Protocol } from "./protocol.ts";
 import { RecordStore } from "./record-store.ts";
+import { WHERE, type RecordsFound } from "./records-found.ts";
 import type { SubnetLan } from "./subnet-lan.ts";
 import { SubnetRecords } from "./subnet-records.ts";
 import type { Subnets } from "./subnets.ts";
@@ -46,7 +44,10 @@ export interface RecordDeskParts {
   readonly hosts: HostSets | undefined;
   /** Where there are host sets. */
   readonly lan: SubnetLan | undefined;
-  readonly probes: Probes;
+  /** Records that were stored in this window are added to it. */
+  readonly stored: number[];
+  /** Whether a node is of this partition; what follows is for such nodes only. */
+  isOwn(node: number): boolean;
   stateOf(node: number): number;
 }
 
@@ -65,19 +66,24 @@ export class RecordDesk {
   readonly #scenario: RecordScenario;
   readonly #store: RecordStore;
   readonly #inside: SubnetRecords;
-  readonly #probes = new GetProbes();
   readonly #key: number;
   readonly #popularity: Float64Array;
   readonly #neighbours: Int32Array;
-  /** By record: under which of its keys it is, or NONE while it is under none. */
+  /** By record: under which of its keys it is, or NONE while no node of this partition has it. */
   readonly #choices: Int8Array;
+  /** By record: whether it was stored by the end of the last window. */
+  readonly #isStored: Uint8Array;
   /** By record: the owner of its first key, while that of its second is looked for. */
   readonly #firstOwners = new Map<number, number>();
   /** By node and number. */
   readonly #gets = new Map<number, Map<number, OpenGet>>();
   #nextPut = 0;
-  #nextGet = 0;
-  #draws = 0;
+  /** Random numbers drawn so far, and gets, by node. */
+  readonly #draws: Int32Array;
+  readonly #counts: Int32Array;
+  readonly #latenciesNs: number[] = [];
+  #hops = 0;
+  #failedGets = 0;
   /** The host that has the message at hand, of the node that it is for. */
   #here = 0;
 
@@ -92,6 +98,9 @@ export class RecordDesk {
     this.#popularity = popularityOf(records);
     this.#neighbours = new Int32Array(NEIGHBOURS_MAX);
     this.#choices = new Int8Array(records.count).fill(NONE);
+    this.#isStored = new Uint8Array(records.count);
+    this.#draws = new Int32Array(parts.subnets.nodes);
+    this.#counts = new Int32Array(parts.subnets.nodes);
   }
 
   /** When the next record is put; Infinity when all are. */
@@ -103,9 +112,9 @@ export class RecordDesk {
 
   putNext(): void {
     const record = this.#nextPut++;
-    const { directory } = this.#parts;
+    const { directory, isOwn } = this.#parts;
     const node = directory.any(this.#key, record, 16);
-    if (node !== NONE) this.#lookUp(node, record, 0, PUT, record);
+    if (node !== NONE && isOwn(node)) this.#lookUp(node, record, 0, PUT, record);
   }
 
   /** A node is up. */
@@ -165,27 +174,19 @@ export class RecordDesk {
     else if (type === TYPE.fetched) this.#onFetched(node, a, b !== 0, c);
   }
 
-  result(): RecordsResult {
-    const { probes } = this.#parts;
-    const reachable = this.#store.reachable();
-    const put = [...this.#choices.keys()].filter((record) => this.#choices[record] !== NONE);
-    const repairs = [TYPE.offer, TYPE.want, TYPE.repair];
-    const sum = (counts: Float64Array): number =>
-      repairs.reduce((total, type) => total + counts[type]!, 0);
-    const kept = this.#store.copiesByHost();
+  /** A window has ended: all may ask for what was stored in it. @param records of all partitions */
+  noteStored(records: readonly number[]): void {
+    for (const record of records) this.#isStored[record] = 1;
+  }
+
+  found(): RecordsFound {
+    const where = new Uint8Array(this.#scenario.count);
+    for (const [record, isLiving] of this.#store.reachable())
+      where[record] = isLiving ? WHERE.atLivingHost : WHERE.atAbsentHost;
     return {
-      put: put.length,
-      ...this.#probes.result(),
-      unavailable: put.filter((record) => reachable.get(record) !== true).length,
-      lost: put.filter((record) => !reachable.has(record)).length,
-      repairMessages: sum(probes.messages),
-      repairBytes: sum(probes.bytes),
-      innerCopies: this.#inside.copies,
-      kept: {
-        mean: kept.length === 0 ? 0 : kept.reduce((all, one) => all + one, 0) / kept.length,
-        highest: kept.reduce((most, one) => Math.max(most, one), 0),
-        gini: giniOf(kept),
-      },
+      ...{ stored: this.#isStored, where, failedGets: this.#failedGets, hops: this.#hops },
+      ...{ latenciesNs: Float64Array.from(this.#latenciesNs), innerCopies: this.#inside.copies },
+      kept: this.#store.copiesByHost(),
     };
   }
 
@@ -220,6 +221,7 @@ export class RecordDesk {
 
   #onStore(node: number, record: number, choice: number, isOwner: boolean): void {
     this.#inside.receive(node, this.#here, record);
+    if (this.#choices[record] === NONE) this.#parts.stored.push(record);
     this.#choices[record] = choice;
     if (!isOwner) return;
     const { outbox } = this.#parts;
@@ -262,8 +264,8 @@ export class RecordDesk {
     const isEarly = outbox.nowNs < (putAtS + putSpreadS + 10) * NS_PER_S;
     if (isEarly || this.#parts.stateOf(node) !== JOINED) return;
     const record = this.#popular(this.#drawn(node));
-    if (this.#choices[record] === NONE) return;
-    const id = this.#nextGet++;
+    if (this.#isStored[record] === 0) return;
+    const id = this.#counts[node]!++;
     const open = this.#gets.get(node) ?? new Map<number, OpenGet>();
     const get = { record, host: this.#anyHost(node), startNs: outbox.nowNs };
     this.#gets.set(node, open.set(id, { ...get, choice: 0, tries: 1, hops: 0 }));
@@ -276,7 +278,8 @@ export class RecordDesk {
     if (open === undefined) return;
     if (open.tries >= GET_TRIES) {
       this.#gets.get(node)?.delete(id);
-      return this.#probes.failed();
+      this.#failedGets++;
+      return;
     }
     open.tries++;
     this.#parts.outbox.after(node, GET_NS, TICK.get, id);
@@ -317,7 +320,9 @@ export class RecordDesk {
     open.hops += asked;
     if (isThere) {
       this.#gets.get(node)?.delete(id);
-      return this.#probes.found(this.#parts.outbox.nowNs - open.startNs, open.hops);
+      this.#latenciesNs.push(this.#parts.outbox.nowNs - open.startNs);
+      this.#hops += open.hops;
+      return;
     }
     const hasOther = this.#scenario.placement === "two-choices" && open.choice === 0;
     if (!hasOther) return; // the timer tries once more
@@ -352,8 +357,9 @@ export class RecordDesk {
   }
 
   #liveOf(subnet: number): number {
-    const { hosts, subnets, stateOf } = this.#parts;
-    if (stateOf(subnets.firstOf(subnet)) === ABSENT) return 0;
+    const { hosts, subnets, isOwn, stateOf } = this.#parts;
+    const node = subnets.firstOf(subnet);
+    if (!isOwn(node) || stateOf(node) === ABSENT) return 0;
     return hosts === undefined ? 1 : hosts.live[subnet]!;
   }
 
@@ -374,7 +380,7 @@ export class RecordDesk {
   }
 
   #drawn(node: number): number {
-    return unit(this.#key, node, 32 + this.#draws++);
+    return unit(this.#key, node, 32 + this.#draws[node]!++);
   }
 }
 

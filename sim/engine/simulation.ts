@@ -1,26 +1,22 @@
 /**
  * A whole run: windows as long as the least delay, between which the directory is brought up to date.
  */
-import type {
-  Percentiles,
-  RecordsResult,
-  Sample,
-  SimulationResult,
-  Traffic,
-} from "../results/result.ts";
+import type { Percentiles, Sample, SimulationResult, Traffic } from "../results/result.ts";
 import type { Scenario } from "../scenario/scenario.ts";
 import { type Adversary, chooseLiars, createAdversary, moveToVictim } from "./adversary.ts";
 import { arrivalTimes } from "./arrivals.ts";
 import { Network, NS_PER_S } from "./delay.ts";
 import { draw, STREAM, streamKey } from "./dice.ts";
 import { Directory, rankNodes } from "./directory.ts";
+import type { Notes } from "./mailbox.ts";
 import { ABSENT } from "./node-states.ts";
 import { ENGINE_TYPE_NAMES } from "./engine-types.ts";
 import { Partition } from "./partition.ts";
 import { COUNT, giniOf, type Probes, TYPES } from "./probes.ts";
 import { ANSWER, type NodeIds, type Outbox, type Protocol } from "./protocol.ts";
-import { noteChanges, settleDeliveries, takeStock } from "./stock-taking.ts";
+import { settleDeliveries, takeNotes, takeStock } from "./stock-taking.ts";
 import type { Mail } from "./post.ts";
+import { recordsResult, type RecordsFound } from "./records-found.ts";
 import type { Trace, TraceHash } from "./trace-hash.ts";
 import { convergedAt, isConverged } from "../results/convergence.ts";
 import { scriptOf, type TraceLine } from "./script.ts";
@@ -114,9 +110,9 @@ export interface Exchange {
   /**
    * Gives the others this one's changes and messages, waits for theirs and takes the messages in.
    *
-   * @returns the changes of the others
+   * @returns what the others have to say
    */
-  swap(partition: Partition): readonly number[];
+  swap(partition: Partition): Notes;
 }
 
 /** How far a run is when others have a turn. */
@@ -195,8 +191,9 @@ export class Simulation {
   found(): Found {
     const { probes, hash } = this.partition;
     const typeNames = this.#typeNames;
-    const records = this.partition.records?.result() ?? null;
-    return { probes, hash, handled: this.partition.loads(), typeNames, records };
+    const { records } = this.partition;
+    const found = records === undefined ? [] : [records.found()];
+    return { probes, hash, handled: this.partition.loads(), typeNames, records: found };
   }
 
   outcome(): Outcome {
@@ -211,9 +208,10 @@ export class Simulation {
     for (let nowNs = fromNs; nowNs < endNs;) {
       nowNs = Math.min(endNs, nowNs + this.#leastNs);
       partition.run(nowNs);
-      if (exchange !== undefined) noteChanges(directory, exchange.swap(partition));
-      noteChanges(directory, partition.changes);
+      if (exchange !== undefined) takeNotes(exchange.swap(partition), partition, directory);
+      takeNotes(partition, partition, directory);
       partition.changes.length = 0;
+      partition.stored.length = 0;
       settleDeliveries(partition, directory);
       if (nowNs === endNs || probes.events - seen < TURN_EVENTS) continue;
       seen = probes.events;
@@ -240,7 +238,8 @@ export interface Found {
   readonly hash: TraceHash;
   readonly handled: Float64Array;
   readonly typeNames: ReadonlyMap<number, string>;
-  readonly records: RecordsResult | null;
+  /** Of each partition; none where there are no records. */
+  readonly records: readonly RecordsFound[];
 }
 
 export function outcomeOf(scenario: Scenario, found: Found): Outcome {
@@ -265,7 +264,7 @@ export function outcomeOf(scenario: Scenario, found: Found): Outcome {
       highest: handled.reduce((most, one) => Math.max(most, one), 0),
       gini: giniOf(handled),
     },
-    records,
+    records: records.length === 0 ? null : recordsResult(records, probes),
     events: probes.events,
     traceHash: hash.text,
   };

@@ -1,12 +1,14 @@
 /** What the probes see when they look at nodes from outside, with the directory beside them. */
 import type { Directory } from "./directory.ts";
+import type { Notes } from "./mailbox.ts";
 import { ABSENT, JOINED } from "./node-states.ts";
 import type { Partition } from "./partition.ts";
 import { COUNT } from "./probes.ts";
 
-/** Brings the directory up to date. @param changes nodes that joined, and `~node` of those that went */
-export function noteChanges(directory: Directory, changes: readonly number[]): void {
-  for (const node of changes) directory.set(node < 0 ? ~node : node, node >= 0);
+/** Brings the directory up to date, and tells the partition what was stored, here or in another one. */
+export function takeNotes(notes: Notes, partition: Partition, directory: Directory): void {
+  for (const node of notes.changes) directory.set(node < 0 ? ~node : node, node >= 0);
+  partition.records?.noteStored(notes.stored);
 }
 
 /** Counts those deliveries of a window as correct that were, by who had joined at its end. */

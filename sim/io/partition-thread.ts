@@ -1,6 +1,7 @@
 /** One of the threads of a run: a partition, its mail and the barrier at the end of each window. */
 import { parentPort, workerData } from "node:worker_threads";
 import { MailboxWriter, readMailbox, type MailboxMemory } from "../engine/mailbox.ts";
+import type { RecordsFound } from "../engine/records-found.ts";
 import type { TraceLine } from "../engine/script.ts";
 import { Simulation, type Exchange, type World } from "../engine/simulation.ts";
 import { protocolOf } from "../protocols.ts";
@@ -36,6 +37,7 @@ export type ThreadWord =
       readonly events: number;
       readonly hash: readonly [number, number];
       readonly handled: Float64Array;
+      readonly records: readonly RecordsFound[];
       /** From and to by turns. */
       readonly edges: Int32Array;
     };
@@ -48,14 +50,14 @@ let turn: 0 | 1 = 0;
 
 const exchange: Exchange = {
   swap(partition) {
-    writers[turn].close(partition.changes);
+    writers[turn].close(partition);
     barrier.wait();
-    const changes = readMailbox(incoming[turn], (timeNs, words, at) =>
+    const notes = readMailbox(incoming[turn], (timeNs, words, at) =>
       partition.accept(timeNs, words, at),
     );
     turn = turn === 0 ? 1 : 0;
     writers[turn].clear();
-    return changes;
+    return notes;
   },
 };
 
@@ -68,11 +70,11 @@ const simulation = new Simulation(
   },
 );
 for (const progress of simulation.run(exchange)) tell({ type: "progress", ...progress });
-const { probes, hash, handled } = simulation.found();
+const { probes, hash, handled, records } = simulation.found();
 const { counts, latencies, messages, bytes, lanMessages, lanBytes, events } = probes;
 tell({
   ...{ type: "found", counts, latencies, messages, bytes, lanMessages, lanBytes, events },
-  ...{ hash: hash.halves, handled },
+  ...{ hash: hash.halves, handled, records },
   edges: Int32Array.from(work.wantsEdges ? [...simulation.edges()].flat() : []),
 });
 

@@ -86,7 +86,7 @@ function merge(scenario: Scenario, parts: readonly Found[]): Finished {
       hash,
       handled,
       typeNames: typeNamesOf(scenario),
-      records: null,
+      records: parts.flatMap(({ records }) => records),
     }),
     *edges() {
       for (const { edges } of parts)

@@ -155,8 +155,9 @@ function refuseHosts(scenario: Scenario): void {
       "chord.routing",
       `recursive is for one host a node, not ${perSubnet}; allowed: iterative`,
     );
-  if (scenario.records.count > 0 && scenario.threads > 1)
-    refuse("threads", "records are kept on one thread; allowed: 1");
+  const { count, placement } = scenario.records;
+  if (count > 0 && placement === "two-choices" && scenario.threads > 1)
+    refuse("threads", "records are placed by two choices on one thread; allowed: 1");
 }
 
 function refuseAdversary(scenario: Scenario): void {

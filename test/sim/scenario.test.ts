@@ -156,6 +156,11 @@ it.each([
     "{kind: mdht, delay: {model: classes, perSite: 4}}",
     "delay.perSite: 4 is not allowed where nodes are subnets, each a LAN of its own; allowed: 1",
   ],
+  ["{kind: mdht, threads: 2}", "threads: subnets of 4 hosts run on one thread; allowed: 1"],
+  [
+    "{kind: records, threads: 2, records: {placement: two-choices}}",
+    "threads: records are placed by two choices on one thread; allowed: 1",
+  ],
   ["server: {downToS: 5}", "server.downFromS: is null"],
   ["server: {downFromS: 5, downToS: 5}", "server.downToS: 5 is not after downFromS 5"],
   ["chord: {stabilizeMs: [5, 1]}", "allowed: a number from 1 to"],

@@ -6,7 +6,6 @@ import { Directory, rankNodes } from "../../../sim/engine/directory.ts";
 import { TICK } from "../../../sim/engine/engine-types.ts";
 import { NONE } from "../../../sim/engine/event-slab.ts";
 import { JOINED } from "../../../sim/engine/node-states.ts";
-import { Probes } from "../../../sim/engine/probes.ts";
 import { RecordDesk } from "../../../sim/engine/record-desk.ts";
 import {
   createIds,
@@ -93,7 +92,7 @@ describe("a get", () => {
     directory.set(0, true);
     const sent: (() => void)[] = [];
     const desk = new RecordDesk({
-      ...{ scenario, directory, hosts: undefined, lan: undefined, probes: new Probes(1) },
+      ...{ scenario, directory, hosts: undefined, lan: undefined, stored: [] },
       subnets: createSubnets(scenario),
       outbox: {
         nowNs: 60 * NS_PER_S,
@@ -107,16 +106,18 @@ describe("a get", () => {
           return 1;
         },
       },
+      isOwn: () => true,
       stateOf: () => JOINED,
     });
     desk.putNext();
+    desk.noteStored([0]);
     desk.onTimer(1, TICK.get, NONE);
     sent.shift()!();
     meanwhile(desk);
     sent.shift()!();
-    const { gets: ended, getHops } = desk.result();
-    expect(getHops).toBe(ended === 0 ? null : 3);
-    return ended;
+    const { hops, latenciesNs } = desk.found();
+    expect(hops).toBe(3 * latenciesNs.length);
+    return latenciesNs.length;
   }
 
   it("ends with its answer, unless that is for who the node was before", () => {

@@ -3,7 +3,7 @@ import { runSimulation, type Finished, type Progress } from "../../../sim/io/run
 import type { Scenario } from "../../../sim/scenario/scenario.ts";
 import { scenarioOf } from "../scenarios.ts";
 
-const { churn, delay, server, workload } = scenarioOf();
+const { churn, delay, records, server, workload } = scenarioOf();
 
 function run(changes: Partial<Scenario>, signal = new AbortController().signal): Promise<Finished> {
   const hooks = { matrix: [], churnTrace: [], trace: undefined, wantsEdges: true };
@@ -44,6 +44,18 @@ describe("a run on two threads", () => {
       },
     ],
     [
+      "of Chord, with hundreds of events in a slot of the wheel",
+      { protocol: "chord" as const, nodes: 800, rate: 600, durationS: 13 },
+    ],
+    [
+      "with records that are put, found and repaired while nodes come and go",
+      {
+        churn: { ...churn, model: "exponential" as const, sessionS: 60, absenceS: 20, startS: 10 },
+        records: { ...records, count: 300, putAtS: 5, putSpreadS: 5, getIntervalS: 1, repairS: 5 },
+        durationS: 40,
+      },
+    ],
+    [
       "of one LAN, which is on both",
       { delay: { ...delay, model: "classes" as const, perSite: 60 }, nodes: 60, durationS: 5 },
     ],
@@ -54,6 +66,7 @@ describe("a run on two threads", () => {
     expect(double).toEqual(single);
     const isLocal = changes.delay?.model === "classes";
     expect(single.traffic.some((line) => line.class === "lan")).toBe(isLocal);
+    expect((single.records?.getHops ?? 0) > 1).toBe(changes.records !== undefined);
     const sorted = ({ edges }: Finished): string[] => [...edges()].map(String).toSorted();
     expect(sorted(two)).toEqual(sorted(one));
   });
