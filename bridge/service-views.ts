@@ -1,5 +1,5 @@
 /** What people see of services: the machines' words made whole. */
-import type { CrewDuty } from "./crew/crew-machine.ts";
+import type { LeaseDuty } from "../overlay/index.ts";
 import { slotOfOrigin, slotOfService } from "./crew/slots.ts";
 import { toHex } from "../platform/bytes.ts";
 import { fromBase32 } from "../platform/base32.ts";
@@ -10,7 +10,7 @@ import type { ImportedServiceView, LocalServiceView } from "./types.ts";
 /** What is exported, and by whom; by name. */
 export function localViews(
   services: readonly LocalService[],
-  duty: CrewDuty,
+  duty: LeaseDuty,
   self: string,
 ): readonly LocalServiceView[] {
   const views = services.map(({ service, rules, reason }): LocalServiceView => {
@@ -35,7 +35,7 @@ export interface ShownEntry {
 }
 
 export interface ImportedSituation {
-  readonly duty: CrewDuty;
+  readonly duty: LeaseDuty;
   readonly self: string;
   readonly nowMs: number;
   /** A host's address on this link; empty when it is not known. */

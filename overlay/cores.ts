@@ -9,6 +9,12 @@ export { certifyByAuthority } from "./identity/certificate.ts";
 export { createKeyPair, type KeyPair } from "./identity/keys.ts";
 export { NOBODY_REVOKED } from "./identity/revoked.ts";
 export { hostTagOf, overlayTagOf, subnetTagOf } from "./identity/tags.ts";
+export {
+  LeaseMachine,
+  type LeaseAction,
+  type LeaseDuty,
+  type LeaseEvent,
+} from "./lease/lease-machine.ts";
 export { LinkMachine } from "./link/link-machine.ts";
 export type { LinkAction, LinkEvent, LinkPeer } from "./link/types.ts";
 export { checkClaim, compareClaims, createClaim } from "./subnet/claim.ts";

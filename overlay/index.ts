@@ -3,6 +3,12 @@ export type * from "./types.ts";
 export { OverlayError, type OverlayErrorCode } from "./errors.ts";
 export { initOverlay, startOverlay } from "./io/overlay.ts";
 export { BOX_OVERHEAD_BYTES, sealTo } from "./identity/sealing.ts";
+export {
+  LeaseMachine,
+  type LeaseAction,
+  type LeaseDuty,
+  type LeaseEvent,
+} from "./lease/lease-machine.ts";
 export { forgetState } from "./io/state.ts";
 export type { OverlayOptions, OverlayParts } from "./io/options.ts";
 export {

@@ -1,9 +1,8 @@
 /** The bridge as it runs: rules, crew, and the exporting and the importing half, put together. */
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Finding } from "../../overlay/index.ts";
+import type { Finding, LeaseDuty } from "../../overlay/index.ts";
 import type { LinkAddressing } from "../../platform/address.ts";
 import { errorMessage } from "../../platform/errors.ts";
-import type { CrewDuty } from "../crew/crew-machine.ts";
 import { explainBridge } from "../explain.ts";
 import { selectsExport } from "../rules/matching.ts";
 import { parseRule } from "../rules/parse-rule.ts";
@@ -297,7 +296,7 @@ class RunningBridge implements Bridge {
     return [`nobody on this link announces ${what}${named} now; it is waited for`];
   }
 
-  #onDuty(duty: CrewDuty): void {
+  #onDuty(duty: LeaseDuty): void {
     this.#parts.log.info("bridge duty", { crew: duty.crew, acting: [...this.#acting] });
     this.#refresh();
   }

@@ -1,5 +1,12 @@
 /** The streams of a crew, and what its hosts tell each other on them. */
-import type { HostStream, Overlay } from "../../overlay/index.ts";
+import {
+  LeaseMachine,
+  type HostStream,
+  type LeaseAction,
+  type LeaseDuty,
+  type LeaseEvent,
+  type Overlay,
+} from "../../overlay/index.ts";
 import type { Clock } from "../../platform/clock.ts";
 import { errorMessage } from "../../platform/errors.ts";
 import { createDriver, type Driver } from "../../platform/io/driver.ts";
@@ -11,12 +18,7 @@ import {
   encodeCrewFrame,
   type CrewFrame,
 } from "../crew/crew-frame.ts";
-import {
-  CrewMachine,
-  type CrewAction,
-  type CrewDuty,
-  type CrewEvent,
-} from "../crew/crew-machine.ts";
+import { SLOTS } from "../crew/slots.ts";
 import { readMessages, writeMessage } from "./message-stream.ts";
 
 const PROTOCOL = "bridge-crew/1";
@@ -27,7 +29,7 @@ export interface CrewParts {
   readonly clock: Clock;
   readonly log: Logger;
   /** Who acts has changed. */
-  onDuty(duty: CrewDuty): void;
+  onDuty(duty: LeaseDuty): void;
   /** A colleague said something besides that it is there. */
   onNews(host: string, frame: CrewFrame): void;
   /** All that a colleague who came just now has to know. */
@@ -39,8 +41,8 @@ type News = Partial<Pick<CrewFrame, "shown" | "exported">>;
 export class Crew {
   readonly #parts: CrewParts;
   readonly #self: string;
-  readonly #machine: CrewMachine;
-  readonly #driver: Driver<CrewEvent>;
+  readonly #machine: LeaseMachine;
+  readonly #driver: Driver<LeaseEvent>;
   readonly #streams = new Map<string, HostStream>();
   readonly #stopping = new AbortController();
   readonly #stopHandling: () => void;
@@ -50,12 +52,12 @@ export class Crew {
   constructor(parts: CrewParts) {
     this.#parts = parts;
     this.#self = parts.overlay.status().host.id;
-    this.#machine = new CrewMachine(this.#self);
+    this.#machine = new LeaseMachine(this.#self, SLOTS);
     this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
     this.#stopHandling = parts.overlay.streams.handle(PROTOCOL, (stream) => this.#accept(stream));
   }
 
-  get duty(): CrewDuty {
+  get duty(): LeaseDuty {
     return this.#machine.duty;
   }
 
@@ -85,7 +87,7 @@ export class Crew {
     this.#streams.clear();
   }
 
-  #perform(action: CrewAction): void {
+  #perform(action: LeaseAction): void {
     switch (action.type) {
       case "dial":
         // One of two dials, so that there is one stream; the other waits for it.

@@ -1,32 +1,33 @@
 import { describe, expect, it } from "vitest";
 import {
   BEAT_MS,
-  CrewMachine,
+  LeaseMachine,
   DEAD_MS,
   SETTLE_MS,
-  type CrewAction,
-  type CrewEvent,
-} from "../../../bridge/crew/crew-machine.ts";
+  type LeaseAction,
+  type LeaseEvent,
+} from "../../../overlay/lease/lease-machine.ts";
 
+const SLOTS = 4;
 const HOSTS = ["a", "b", "c", "d", "e"];
 
 /** Machines of several hosts whose streams work as long as both live. */
 class Crew {
   nowMs = 0;
-  readonly machines = new Map<string, CrewMachine>();
+  readonly machines = new Map<string, LeaseMachine>();
   readonly dead = new Set<string>();
   /** Lives and says nothing. */
   readonly frozen = new Set<string>();
 
   constructor(hosts: readonly string[]) {
-    for (const host of hosts) this.machines.set(host, new CrewMachine(host));
+    for (const host of hosts) this.machines.set(host, new LeaseMachine(host, SLOTS));
     for (const host of hosts) {
       this.feed(host, { type: "able", canAct: true });
       this.feed(host, { type: "hosts", subnetId: "subnet", hosts });
     }
   }
 
-  feed(host: string, event: CrewEvent | { readonly type: "tick" }): void {
+  feed(host: string, event: LeaseEvent | { readonly type: "tick" }): void {
     if (this.dead.has(host)) return;
     for (const action of this.machines.get(host)!.step(event, this.nowMs)) this.#do(host, action);
   }
@@ -47,7 +48,7 @@ class Crew {
     return this.machines.get(host)!.duty.slots;
   }
 
-  #do(host: string, action: CrewAction): void {
+  #do(host: string, action: LeaseAction): void {
     if (action.type === "dial") {
       if (this.dead.has(action.host)) this.feed(host, { type: "broke", host: action.host });
       else this.feed(host, { type: "opened", host: action.host });
@@ -58,8 +59,8 @@ class Crew {
 }
 
 /** A host that can act, and has heard nobody yet. */
-function beginner(self: string, hosts: readonly string[]): CrewMachine {
-  const machine = new CrewMachine(self);
+function beginner(self: string, hosts: readonly string[]): LeaseMachine {
+  const machine = new LeaseMachine(self, SLOTS);
   machine.step({ type: "able", canAct: true }, 0);
   machine.step({ type: "hosts", subnetId: "subnet", hosts }, 0);
   return machine;
@@ -155,7 +156,7 @@ describe("a crew", () => {
   });
 
   it("is nobody while there is no subnet", () => {
-    const machine = new CrewMachine("a");
+    const machine = new LeaseMachine("a", SLOTS);
     machine.step({ type: "able", canAct: true }, 0);
     machine.step({ type: "hosts", subnetId: "", hosts: [] }, 0);
     expect(machine.duty.crew).toEqual([]);

@@ -1,17 +1,16 @@
 /**
- * Who acts for a subnet on its link: at most three hosts, its crew, each for some of four slots.
+ * A lease inside the subnet: who acts for it, at most three hosts, its crew, each for some of n slots.
  *
  * All hosts know who lives in the subnet, so all pick the same three. These keep a stream to each other
  * with a beat on it. Who is silent for `DEAD_MS`, or whose stream breaks, no longer acts; the others
  * divide its slots at once.
  *
- * Who begins knows nothing yet of what the others show, and would pick other names and ports. So it acts once each
+ * Who begins knows nothing yet of what the others do in their slots, and would do it otherwise. So it acts once each
  * colleague that lives has spoken and can act too: hosts that come together begin together. Two hosts
- * may still disagree for a moment and both act; what they export stands under one origin id.
+ * may still disagree for a moment and both act.
  */
 import type { Machine, Tick } from "../../platform/machine.ts";
 import { rankHosts } from "./rendezvous.ts";
-import { SLOTS } from "./slots.ts";
 
 export const CREW_MAX = 3;
 export const BEAT_MS = 400;
@@ -26,7 +25,7 @@ const REDIAL_MS = 1000;
 /** As the moment until which a colleague lives. */
 const DEAD = -Infinity;
 
-export type CrewEvent =
+export type LeaseEvent =
   /** Live hosts of the subnet, this one among them; none while there is no subnet. */
   | { readonly type: "hosts"; readonly subnetId: string; readonly hosts: readonly string[] }
   /** A frame came. */
@@ -34,17 +33,17 @@ export type CrewEvent =
   | { readonly type: "opened"; readonly host: string }
   /** The stream broke, or could not be opened. */
   | { readonly type: "broke"; readonly host: string }
-  /** Whether this host has multicast DNS. */
+  /** Whether this host has what it takes to act, such as multicast DNS. */
   | { readonly type: "able"; readonly canAct: boolean };
 
-export type CrewAction =
+export type LeaseAction =
   | { readonly type: "dial"; readonly host: string }
   | { readonly type: "beat"; readonly host: string }
   | { readonly type: "drop"; readonly host: string }
   /** `slots[i]` is the host that acts for slot i; `undefined` when nobody can. */
-  | { readonly type: "duty"; readonly duty: CrewDuty };
+  | { readonly type: "duty"; readonly duty: LeaseDuty };
 
-export interface CrewDuty {
+export interface LeaseDuty {
   /** Those that live, this host among them or not. */
   readonly crew: readonly string[];
   readonly slots: readonly (string | undefined)[];
@@ -60,8 +59,9 @@ interface Colleague {
   redialAtMs: number;
 }
 
-export class CrewMachine implements Machine<CrewEvent, CrewAction> {
+export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
   readonly #self: string;
+  readonly #slotCount: number;
   readonly #colleagues = new Map<string, Colleague>();
   #crew: readonly string[] = [];
   #subnetId = "";
@@ -70,10 +70,12 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
   /** This host has begun to act, or may when a slot falls to it. */
   #isSettled = false;
   #settleByMs = Infinity;
-  #duty: CrewDuty = { crew: [], slots: Array<undefined>(SLOTS).fill(undefined) };
+  #duty: LeaseDuty;
 
-  constructor(self: string) {
+  constructor(self: string, slotCount: number) {
     this.#self = self;
+    this.#slotCount = slotCount;
+    this.#duty = { crew: [], slots: Array<undefined>(slotCount).fill(undefined) };
   }
 
   get wakeAtMs(): number {
@@ -86,12 +88,12 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
     return wakeAtMs;
   }
 
-  get duty(): CrewDuty {
+  get duty(): LeaseDuty {
     return this.#duty;
   }
 
-  step(event: CrewEvent | Tick, nowMs: number): readonly CrewAction[] {
-    const actions: CrewAction[] = [];
+  step(event: LeaseEvent | Tick, nowMs: number): readonly LeaseAction[] {
+    const actions: LeaseAction[] = [];
     switch (event.type) {
       case "hosts":
         this.#onHosts(event.subnetId, event.hosts, nowMs, actions);
@@ -117,7 +119,12 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
     return actions;
   }
 
-  #onHosts(subnetId: string, hosts: readonly string[], nowMs: number, actions: CrewAction[]): void {
+  #onHosts(
+    subnetId: string,
+    hosts: readonly string[],
+    nowMs: number,
+    actions: LeaseAction[],
+  ): void {
     if (subnetId !== this.#subnetId) {
       this.#isSettled = false;
       this.#settleByMs = Infinity;
@@ -165,7 +172,7 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
     one.redialAtMs = nowMs + REDIAL_MS;
   }
 
-  #onTick(nowMs: number, actions: CrewAction[]): void {
+  #onTick(nowMs: number, actions: LeaseAction[]): void {
     if (nowMs >= this.#beatAtMs) {
       this.#beatAtMs = nowMs + BEAT_MS;
       for (const host of this.#open()) actions.push({ type: "beat", host });
@@ -185,7 +192,7 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
   }
 
   /** Divides the slots among those that live and can act. */
-  #assign(nowMs: number, actions: CrewAction[]): void {
+  #assign(nowMs: number, actions: LeaseAction[]): void {
     const crew = this.#crew.filter((host) => host === this.#self || this.#isAlive(host, nowMs));
     this.#settle(nowMs);
     const able = crew.filter((host) =>
@@ -194,7 +201,7 @@ export class CrewMachine implements Machine<CrewEvent, CrewAction> {
         : this.#colleagues.get(host)?.canAct !== false,
     );
     const slots = Array.from(
-      { length: SLOTS },
+      { length: this.#slotCount },
       (_, slot) => rankHosts(`${this.#subnetId}/${slot}`, able)[0],
     );
     const duty = { crew, slots };
