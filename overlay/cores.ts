@@ -15,6 +15,7 @@ export {
   type LeaseDuty,
   type LeaseEvent,
 } from "./lease/lease-machine.ts";
+export type { SlotWord } from "./lease/slot-book.ts";
 export { LinkMachine } from "./link/link-machine.ts";
 export type { LinkAction, LinkEvent, LinkPeer } from "./link/types.ts";
 export { checkClaim, compareClaims, createClaim } from "./subnet/claim.ts";

@@ -9,6 +9,7 @@ export {
   type LeaseDuty,
   type LeaseEvent,
 } from "./lease/lease-machine.ts";
+export { EPOCH_MAX, type SlotWord } from "./lease/slot-book.ts";
 export { forgetState } from "./io/state.ts";
 export type { OverlayOptions, OverlayParts } from "./io/options.ts";
 export {

@@ -39,6 +39,14 @@ export const EXCHANGE_SCHEMA = {
       canAct: field("bool", 2),
       shown: list("ShownService", 3),
       exported: list("ExportedService", 4),
+      slots: list("SlotEpoch", 5),
+    },
+  },
+  SlotEpoch: {
+    fields: {
+      epoch: field("uint64", 1),
+      toldEpoch: field("uint64", 2),
+      isHeld: field("bool", 3),
     },
   },
   ShownService: {

@@ -11,6 +11,10 @@ export interface Place {
   readonly port: number;
 }
 
+export function isSamePlace(a: Partial<Place>, b: Partial<Place>): boolean {
+  return a.instance === b.instance && a.port === b.port;
+}
+
 /** The link's own services, as far as this host browses them. */
 export interface HomeLink {
   /** Whether the link has a service of its own by that `serviceKey`. */

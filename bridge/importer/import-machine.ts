@@ -8,14 +8,15 @@
 import type { Machine, Tick } from "../../platform/machine.ts";
 import { slotOfOrigin } from "../crew/slots.ts";
 import { FreshnessBook, type KnownService, type Statement } from "../exchange/freshness.ts";
-import { inboxKey, normalizeKey, TYPES_KEY, typeKey, wordKey } from "../exchange/keys.ts";
+import { normalizeKey, typeKey, wordKey } from "../exchange/keys.ts";
 import { importGuard } from "../exchange/loop-guard.ts";
 import { Pace } from "../exchange/pace.ts";
 import type { ServiceRecord } from "../exchange/service-record.ts";
 import { selectsImport } from "../rules/matching.ts";
-import { ALL_TYPES, type ImportRule } from "../rules/rule.ts";
+import type { ImportRule } from "../rules/rule.ts";
 import { serviceKey } from "../zeroconf/service.ts";
-import { freeNames, freePorts, type HomeLink, type Neighbour, type Place } from "./free-places.ts";
+import { freeNames, freePorts, isSamePlace } from "./free-places.ts";
+import type { HomeLink, Neighbour, Place } from "./free-places.ts";
 import {
   NOWHERE,
   situationText,
@@ -23,12 +24,12 @@ import {
   type ImportEvent,
   type ImportView,
 } from "./import-events.ts";
-import { hostOf, scopeOf, wantedText, type Wanted } from "./wanted.ts";
+import { firstPlace, hostOf, scopeOf, wantedText, type Wanted } from "./wanted.ts";
+import { keysToWatch } from "./watched-keys.ts";
 
 /** Services elsewhere that are known of, and those of them that one link is shown. */
 const KNOWN_MAX = 4096;
 const SHOWN_MAX = 512;
-const TYPES_WATCHED_MAX = 256;
 /** Updates of one service on the link (RFC 6762 §8.4: 10 a minute). */
 const UPDATES_AT_ONCE = 5;
 const UPDATE_MS = 6000;
@@ -43,7 +44,9 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   readonly #wanted = new Map<string, { readonly wanted: Wanted; readonly text: string }>();
   /** As shown by this host. */
   readonly #shown = new Map<string, Place>();
-  /** As shown by a colleague. */
+  /** Of these: on their way to another place. */
+  readonly #moving = new Set<string>();
+  /** As shown by a colleague that acted, since this host did last. */
   readonly #told = new Map<string, Place>();
   readonly #failures = new Map<string, string>();
   readonly #pace = new Pace(UPDATES_AT_ONCE, UPDATE_MS);
@@ -100,7 +103,9 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   /** What this host shows for all of the crew, for colleagues that came later. */
   shownByCrew(): readonly { readonly originId: string; readonly shown: Place }[] {
     return [...this.#shown].flatMap(([originId, shown]) =>
-      this.#wanted.get(originId)?.wanted.scope === "crew" ? [{ originId, shown }] : [],
+      this.#wanted.get(originId)?.wanted.scope === "crew" && !this.#moving.has(originId)
+        ? [{ originId, shown }]
+        : [],
     );
   }
 
@@ -133,6 +138,7 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
         const places = event.by === "self" ? this.#shown : this.#told;
         const hasMoved = places.has(originId) && places.get(originId)?.port !== port;
         this.#failures.delete(originId);
+        if (event.by === "self") this.#onShownHere(originId);
         const isKnown = this.#book.get(originId) !== undefined;
         if (isKnown || places.size < KNOWN_MAX) places.set(originId, { instance, port });
         if (event.by === "self") return hasMoved ? this.#failed() : [];
@@ -150,11 +156,18 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
         this.#failures.set(event.originId, event.reason);
         this.#wanted.delete(event.originId);
         this.#shown.delete(event.originId);
+        this.#moving.delete(event.originId);
         this.#waiting.set(event.originId, nowMs + RETRY_MS);
         return [];
       case "tick":
         return this.#onTick(nowMs);
     }
+  }
+
+  /** Whoever acts goes its own ways, and what it was told before is old by then. */
+  #onShownHere(originId: string): void {
+    this.#moving.delete(originId);
+    if (this.#at.acting.has(slotOfOrigin(originId))) this.#told.delete(originId);
   }
 
   #onRecord(given: Omit<Statement, "isVerified">): Iterable<string> {
@@ -187,6 +200,7 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
       if (old === undefined) return [];
       this.#wanted.delete(originId);
       this.#shown.delete(originId);
+      this.#moving.delete(originId);
       return [{ type: "hide", originId }];
     }
     const text = wantedText(wanted);
@@ -195,6 +209,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
     if (old === undefined && this.#failures.has(originId)) return [];
     if (old !== undefined && !this.#mayUpdate(originId, nowMs)) return [];
     if (old === undefined && !this.#mayName(wanted, nowMs)) return [];
+    if (old !== undefined && !isSamePlace(firstPlace(old.wanted), firstPlace(wanted)))
+      this.#moving.add(originId);
     this.#wanted.set(originId, { wanted, text });
     return [{ type: "show", wanted }];
   }
@@ -239,7 +255,8 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   /** Whether what was wanted of a service stands: unless the acting colleague shows it otherwise. */
   #keeps(old: Wanted, told: Place | undefined, isActing: boolean): boolean {
     if (isActing || told === undefined) return true;
-    return old.ports[0] === told.port && old.names[0] === told.instance;
+    const shown = this.#moving.has(old.originId) ? undefined : this.#shown.get(old.originId);
+    return isSamePlace(shown ?? firstPlace(old), told);
   }
 
   /** Two hosts gave one port to two services in one moment; none could stand by for the other. */
@@ -317,27 +334,12 @@ export class ImportMachine implements Machine<ImportEvent, ImportAction> {
   }
 
   #watch(): readonly ImportAction[] {
-    const keys = this.#keysToWatch();
+    const rules = this.#at.subnetId === "" ? [] : this.#ownRules();
+    const keys = keysToWatch(rules, this.#at.self, [...this.#types.values()].flat());
     const text = JSON.stringify(keys);
     if (text === this.#watched) return [];
     this.#watched = text;
     return [{ type: "watch", keys }];
-  }
-
-  #keysToWatch(): readonly string[] {
-    const rules = this.#at.subnetId === "" ? [] : this.#ownRules();
-    if (rules.length === 0) return [];
-    const keys = new Set([inboxKey(this.#at.self)]);
-    const listed = new Set([...this.#types.values()].flat());
-    for (const rule of rules) {
-      for (const key of rule.keys) keys.add(wordKey(key));
-      if (rule.keys.length > 0) continue;
-      const isAll = rule.types[0] === ALL_TYPES;
-      if (isAll) keys.add(TYPES_KEY);
-      const types = isAll ? [...listed].slice(0, TYPES_WATCHED_MAX) : rule.types;
-      for (const type of types) keys.add(typeKey(type));
-    }
-    return [...keys].toSorted();
   }
 
   /** Touch is kept with the sites of all that is shown, or would be if they answered. */

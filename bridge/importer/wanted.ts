@@ -3,6 +3,7 @@ import type { DnsName } from "../../platform/dns/name.ts";
 import { ownHost, slotHost } from "../exchange/loop-guard.ts";
 import type { ServiceRecord } from "../exchange/service-record.ts";
 import type { ImportRule } from "../rules/rule.ts";
+import type { Place } from "./free-places.ts";
 
 /**
  * Where: `crew`, by all hosts of the crew with the same records; `host`, by this host on its own
@@ -24,6 +25,12 @@ export interface Wanted {
   readonly ports: readonly number[];
   /** A colleague has probed for the name already. */
   readonly isTakeover: boolean;
+}
+
+/** The place that is tried first. */
+export function firstPlace({ names, ports }: Wanted): Partial<Place> {
+  const [instance, port] = [names[0], ports[0]];
+  return { ...(instance !== undefined && { instance }), ...(port !== undefined && { port }) };
 }
 
 /** What of a wanted service calls for an update when it changes. */

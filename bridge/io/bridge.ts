@@ -3,6 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type { Finding, LeaseDuty } from "../../overlay/index.ts";
 import type { LinkAddressing } from "../../platform/address.ts";
 import { errorMessage } from "../../platform/errors.ts";
+import { slotOfOrigin } from "../crew/slots.ts";
 import { explainBridge } from "../explain.ts";
 import { selectsExport } from "../rules/matching.ts";
 import { parseRule } from "../rules/parse-rule.ts";
@@ -90,6 +91,8 @@ class RunningBridge implements Bridge {
   #loopback: Promise<ZeroconfBackend> | undefined;
   #trouble = "multicast DNS is being looked for";
   #link: LinkAddressing;
+  /** Slots acted for until the present change of duty. */
+  #former: ReadonlySet<number> = new Set();
   #refreshing: NodeJS.Immediate | undefined;
 
   constructor(ground: BridgeGround, parts: BridgeParts, files: BridgeFiles, rules: RuleKeeper) {
@@ -297,8 +300,15 @@ class RunningBridge implements Bridge {
   }
 
   #onDuty(duty: LeaseDuty): void {
-    this.#parts.log.info("bridge duty", { crew: duty.crew, acting: [...this.#acting] });
+    const former = this.#former;
+    this.#former = this.#acting;
+    this.#parts.log.info("bridge duty", { crew: duty.crew, acting: [...this.#former] });
     this.#refresh();
+    // Whoever takes a slot tells all that it knows of it: the last one may not have told everybody.
+    const taken = this.#imports.shownForCrew.filter(
+      ({ originId }) => !former.has(slotOfOrigin(originId)),
+    );
+    if (taken.length > 0) this.#crew.tell({ shown: taken });
   }
 
   /** After the present event: who is told of a change often causes the next one. */

@@ -1,4 +1,10 @@
-/** The streams of a crew, and what its hosts tell each other on them. */
+/**
+ * The streams of a crew, and what its hosts tell each other on them.
+ *
+ * What is shown counts from whoever holds the service's slot under the highest epoch heard, and from nobody else: see
+ * `overlay/lease/`. Versions exported count from everybody: they only grow, and whoever takes over must go above
+ * all that were ever used, those of a stale holder too.
+ */
 import {
   LeaseMachine,
   type HostStream,
@@ -18,11 +24,16 @@ import {
   encodeCrewFrame,
   type CrewFrame,
 } from "../crew/crew-frame.ts";
-import { SLOTS } from "../crew/slots.ts";
+import { slotOfOrigin, SLOTS } from "../crew/slots.ts";
 import { readMessages, writeMessage } from "./message-stream.ts";
 
 const PROTOCOL = "bridge-crew/1";
 const DIAL_MS = 2000;
+/** The wall clock is ahead of the monotonic one by so much more than it was: the machine slept. */
+const SLEPT_MS = 1000;
+
+/** What a frame says besides that its sender is there. */
+export type News = Partial<Pick<CrewFrame, "shown" | "exported">>;
 
 export interface CrewParts {
   readonly overlay: Pick<Overlay, "streams" | "subnet" | "status">;
@@ -30,13 +41,11 @@ export interface CrewParts {
   readonly log: Logger;
   /** Who acts has changed. */
   onDuty(duty: LeaseDuty): void;
-  /** A colleague said something besides that it is there. */
-  onNews(host: string, frame: CrewFrame): void;
+  /** A colleague said something besides that it is there; without what does not count. */
+  onNews(host: string, news: Required<News>): void;
   /** All that a colleague who came just now has to know. */
-  greeting(): Pick<CrewFrame, "shown" | "exported">;
+  greeting(): Required<News>;
 }
-
-type News = Partial<Pick<CrewFrame, "shown" | "exported">>;
 
 export class Crew {
   readonly #parts: CrewParts;
@@ -48,10 +57,13 @@ export class Crew {
   readonly #stopHandling: () => void;
   #canAct = false;
   #beat = 0;
+  /** What the wall clock is ahead of the monotonic one, when it was looked at last. */
+  #aheadMs: number;
 
   constructor(parts: CrewParts) {
     this.#parts = parts;
     this.#self = parts.overlay.status().host.id;
+    this.#aheadMs = parts.clock.wallMs() - parts.clock.monotonicMs();
     this.#machine = new LeaseMachine(this.#self, SLOTS);
     this.#driver = createDriver(this.#machine, parts.clock, (action) => this.#perform(action));
     this.#stopHandling = parts.overlay.streams.handle(PROTOCOL, (stream) => this.#accept(stream));
@@ -65,13 +77,13 @@ export class Crew {
   refresh(): void {
     const { id = "", hosts } = this.#parts.overlay.subnet;
     const ids = hosts.map((host) => host.id);
-    this.#driver.feed({ type: "hosts", subnetId: id, hosts: id === "" ? [] : ids });
+    this.#feed({ type: "hosts", subnetId: id, hosts: id === "" ? [] : ids });
   }
 
   /** Whether this host has multicast DNS. */
   setAble(canAct: boolean): void {
     this.#canAct = canAct;
-    this.#driver.feed({ type: "able", canAct });
+    this.#feed({ type: "able", canAct });
   }
 
   tell(news: News): void {
@@ -87,9 +99,21 @@ export class Crew {
     this.#streams.clear();
   }
 
+  /** After a sleep of the machine streams break before anything else is heard. */
+  #feed(event: LeaseEvent): void {
+    const { clock } = this.#parts;
+    const aheadMs = clock.wallMs() - clock.monotonicMs();
+    const hasSlept = aheadMs - this.#aheadMs > SLEPT_MS;
+    this.#aheadMs = aheadMs;
+    if (hasSlept) this.#driver.feed({ type: "woke" });
+    this.#driver.feed(event);
+  }
+
   #perform(action: LeaseAction): void {
     switch (action.type) {
       case "dial":
+        // What was said on a stream from before it was a colleague was not heard.
+        this.#streams.get(action.host)?.abort(new Error("it was no colleague yet"));
         // One of two dials, so that there is one stream; the other waits for it.
         if (this.#self < action.host) void this.#dial(action.host);
         break;
@@ -114,7 +138,7 @@ export class Crew {
       await this.#follow(stream);
     } catch (error) {
       this.#parts.log.debug("colleague not reached", { host, reason: errorMessage(error) });
-      this.#driver.feed({ type: "broke", host });
+      this.#feed({ type: "broke", host });
     }
   }
 
@@ -131,17 +155,19 @@ export class Crew {
 
   async #follow(stream: HostStream): Promise<void> {
     const host = stream.peer;
-    this.#streams.get(host)?.abort(new Error("another stream took its place"));
+    // The subnet may have told of it, and the crew not heard that yet.
+    this.refresh();
+    this.#replace(host);
     this.#streams.set(host, stream);
-    this.#driver.feed({ type: "opened", host });
+    // Before the first beat: who hears that one knows all by then.
     this.#send(host, this.#parts.greeting());
+    this.#feed({ type: "opened", host });
     try {
       for await (const bytes of readMessages(stream.bytes, CREW_FRAME_BYTES_MAX)) {
         if (this.#streams.get(host) !== stream) return;
         if (!this.#isSibling(host)) throw new Error("it has left this subnet");
         const frame = decodeCrewFrame(bytes);
-        this.#driver.feed({ type: "heard", host, canAct: frame.canAct });
-        if (frame.shown.length + frame.exported.length > 0) this.#parts.onNews(host, frame);
+        this.#hear(host, frame);
       }
     } catch (error) {
       this.#parts.log.debug("colleague lost", { host, reason: errorMessage(error) });
@@ -149,7 +175,25 @@ export class Crew {
     }
     if (this.#streams.get(host) !== stream) return;
     this.#streams.delete(host);
-    if (!this.#stopping.signal.aborted) this.#driver.feed({ type: "broke", host });
+    if (!this.#stopping.signal.aborted) this.#feed({ type: "broke", host });
+  }
+
+  /** It may be another run of that host, which knows nothing of what the former one did. */
+  #replace(host: string): void {
+    const former = this.#streams.get(host);
+    if (former === undefined) return;
+    this.#streams.delete(host);
+    former.abort(new Error("another stream took its place"));
+    this.#feed({ type: "broke", host });
+  }
+
+  #hear(host: string, { beat, canAct, words, shown, exported }: CrewFrame): void {
+    this.#feed({ type: "heard", host, canAct, words, isBeat: beat > 0 });
+    const counting = shown.filter(({ originId }) =>
+      this.#machine.counts(host, slotOfOrigin(originId)),
+    );
+    if (counting.length + exported.length > 0)
+      this.#parts.onNews(host, { shown: counting, exported });
   }
 
   /** A host that changes its link keeps its streams. */
@@ -166,6 +210,7 @@ export class Crew {
       const frame = encodeCrewFrame({
         beat,
         canAct: this.#canAct,
+        words: this.#machine.words,
         shown: shown.slice(at, at + CREW_ITEMS_MAX),
         exported: exported.slice(at, at + CREW_ITEMS_MAX),
       });

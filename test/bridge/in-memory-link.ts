@@ -77,6 +77,13 @@ export class InMemoryLink {
     this.update();
   }
 
+  rename(owner: InMemoryBackend, from: ServiceId, instance: string): void {
+    for (const held of this.#held)
+      if (held.owner === owner && serviceKey(held.service) === serviceKey(from))
+        held.service = { ...held.service, instance };
+    this.update();
+  }
+
   drop(owner: InMemoryBackend, held?: Held | HeldHost): void {
     const isKept = (one: Held | HeldHost): boolean =>
       held === undefined ? one.owner !== owner : one !== held;
@@ -188,6 +195,12 @@ export class InMemoryBackend implements ZeroconfBackend {
     const held = { owner: this, host: host.join("."), addresses };
     this.#link.addHost(held);
     return { withdraw: async () => this.#link.drop(this, held) };
+  }
+
+  /** Gives what it registered another name, as a responder does that lost a conflict. */
+  rename(from: ServiceId, instance: string): void {
+    this.#link.rename(this, from, instance);
+    for (const listener of this.#listeners) listener(from, { ...from, instance });
   }
 
   onRenamed(listener: (from: ServiceId, to: ServiceId) => void): () => void {

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from "vitest";
-import type { CrewFrame, ExportedVersion } from "../../../bridge/crew/crew-frame.ts";
-import { Crew } from "../../../bridge/io/crew.ts";
+import type { ExportedVersion } from "../../../bridge/crew/crew-frame.ts";
+import { Crew, type News } from "../../../bridge/io/crew.ts";
 import { createSystemClock } from "../../../platform/io/system-clock.ts";
 import { SILENT } from "../../../platform/logger.ts";
 import { idOf } from "../exchange/samples.ts";
@@ -17,7 +17,7 @@ afterEach(() => {
 
 /** A host of a crew, and what its colleagues told it. */
 function join(subnets: MemorySubnets, id: string, exported: readonly ExportedVersion[] = []) {
-  const news: CrewFrame[] = [];
+  const news: Required<News>[] = [];
   const crew = new Crew({
     overlay: subnets.add(id, HERE),
     clock: createSystemClock({ wallOffsetFile: null }),

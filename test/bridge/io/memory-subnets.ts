@@ -81,6 +81,17 @@ export class MemorySubnets {
       if (ends.includes(id)) stream.abort(new Error(`${id} died`));
   }
 
+  /** The two reach each other no longer, until `mend`. */
+  part(a: string, b: string): void {
+    this.cut.add(`${a} ${b}`);
+    for (const [ends, stream] of this.#streams)
+      if (ends.includes(a) && ends.includes(b)) stream.abort(new Error(`${a} is cut off`));
+  }
+
+  mend(a: string, b: string): void {
+    this.cut.delete(`${a} ${b}`);
+  }
+
   #viewsOf(subnet: string, self: string): readonly HostView[] {
     return [...this.#hosts]
       .filter(([, host]) => host.subnet === subnet)

@@ -52,6 +52,7 @@ const crewFrame: FuzzTarget = {
       canAct: true,
       shown: [{ originId: idOf("o"), instance: "Music", port: 3689, isGone: false }],
       exported: [{ originId: idOf("o"), version: 2n ** 63n }],
+      words: [{ epoch: 2 ** 24 + 7, toldEpoch: 7, isHeld: true }],
     }),
   ],
   run(bytes) {

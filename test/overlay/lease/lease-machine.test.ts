@@ -7,17 +7,22 @@ import {
   type LeaseAction,
   type LeaseEvent,
 } from "../../../overlay/lease/lease-machine.ts";
+import type { SlotWord } from "../../../overlay/lease/slot-book.ts";
 
 const SLOTS = 4;
 const HOSTS = ["a", "b", "c", "d", "e"];
+/** A frame of a former version. */
+const SAID = { type: "heard", canAct: true, words: [], isBeat: true } as const;
 
 /** Machines of several hosts whose streams work as long as both live. */
 class Crew {
   nowMs = 0;
   readonly machines = new Map<string, LeaseMachine>();
   readonly dead = new Set<string>();
-  /** Lives and says nothing. */
+  /** Lives, says nothing and hears nothing. */
   readonly frozen = new Set<string>();
+  /** Cannot act. */
+  readonly unable = new Set<string>();
 
   constructor(hosts: readonly string[]) {
     for (const host of hosts) this.machines.set(host, new LeaseMachine(host, SLOTS));
@@ -48,13 +53,20 @@ class Crew {
     return this.machines.get(host)!.duty.slots;
   }
 
+  #hears(host: string): boolean {
+    return !this.dead.has(host) && !this.frozen.has(host);
+  }
+
   #do(host: string, action: LeaseAction): void {
     if (action.type === "dial") {
-      if (this.dead.has(action.host)) this.feed(host, { type: "broke", host: action.host });
+      if (!this.#hears(action.host)) this.feed(host, { type: "broke", host: action.host });
       else this.feed(host, { type: "opened", host: action.host });
     }
-    if (action.type === "beat" && !this.dead.has(action.host) && !this.frozen.has(host))
-      this.feed(action.host, { type: "heard", host, canAct: true });
+    if (action.type === "beat" && this.#hears(action.host) && !this.frozen.has(host))
+      this.feed(action.host, {
+        ...{ type: "heard", host, canAct: !this.unable.has(host), isBeat: true },
+        words: this.machines.get(host)!.words,
+      });
   }
 }
 
@@ -64,6 +76,12 @@ function beginner(self: string, hosts: readonly string[]): LeaseMachine {
   machine.step({ type: "able", canAct: true }, 0);
   machine.step({ type: "hosts", subnetId: "subnet", hosts }, 0);
   return machine;
+}
+
+/** Ticks when they are due. */
+function wait(machine: LeaseMachine, fromMs: number, toMs: number): void {
+  for (let nowMs = fromMs; nowMs <= toMs; nowMs += 50)
+    if (machine.wakeAtMs <= nowMs) machine.step({ type: "tick" }, nowMs);
 }
 
 describe("a crew", () => {
@@ -118,22 +136,22 @@ describe("a crew", () => {
   it("gives no slot to a host without multicast DNS", () => {
     const crew = new Crew(["a", "b"]);
     crew.run(1000);
-    crew.feed("b", { type: "heard", host: "a", canAct: false });
+    crew.unable.add("a");
+    crew.feed("a", { type: "able", canAct: false });
     expect(new Set(crew.slots("b"))).toEqual(new Set(["b"]));
   });
 
   it("waits for a colleague that has not spoken yet, then does without it", () => {
     const machine = beginner("a", ["a", "b", "c"]);
     expect(new Set(machine.duty.slots)).toEqual(new Set([undefined]));
-    for (let nowMs = 0; nowMs <= 2500; nowMs += 50)
-      if (machine.wakeAtMs <= nowMs) machine.step({ type: "tick" }, nowMs);
+    wait(machine, 0, 2500);
     expect(new Set(machine.duty.slots)).toEqual(new Set(["a"]));
   });
 
   it("begins with colleagues that are about to have multicast DNS, and not for ever later", () => {
     const machine = beginner("a", ["a", "b"]);
     const speak = (canAct: boolean, nowMs: number): void =>
-      void machine.step({ type: "heard", host: "b", canAct }, nowMs);
+      void machine.step({ ...SAID, host: "b", canAct }, nowMs);
     for (let nowMs = 0; nowMs < SETTLE_MS; nowMs += BEAT_MS) speak(false, nowMs);
     expect(new Set(machine.duty.slots)).toEqual(new Set([undefined]));
     speak(false, SETTLE_MS);
@@ -144,14 +162,14 @@ describe("a crew", () => {
 
   it("gives no slot to who comes until that has spoken, and stops for nobody", () => {
     const machine = beginner("a", ["a", "b"]);
-    machine.step({ type: "heard", host: "b", canAct: true }, 10);
+    machine.step({ ...SAID, host: "b" }, 10);
     const before = machine.duty.slots;
     expect(new Set(before)).toEqual(new Set(["a", "b"]));
     machine.step({ type: "hosts", subnetId: "subnet", hosts: ["a", "b", "c"] }, 20);
     expect(machine.duty.slots).toEqual(before);
-    machine.step({ type: "heard", host: "c", canAct: false }, 30);
+    machine.step({ ...SAID, host: "c", canAct: false }, 30);
     expect(machine.duty.slots).toEqual(before);
-    machine.step({ type: "heard", host: "c", canAct: true }, 40);
+    machine.step({ ...SAID, host: "c" }, 40);
     expect(machine.duty.slots).toContain("c");
   });
 
@@ -163,3 +181,114 @@ describe("a crew", () => {
     expect(machine.duty.slots).toEqual([undefined, undefined, undefined, undefined]);
   });
 });
+
+describe("an epoch", () => {
+  const epochAt = (crew: Crew, host: string, slot: number): number =>
+    crew.machines.get(host)!.words[slot]!.epoch;
+
+  it("is raised above all heard of by whoever takes a slot, and never the same at two hosts", () => {
+    const crew = new Crew(["a", "b", "c"]);
+    crew.run(3000);
+    const victim = crew.slots("a")[0]!;
+    const other = HOSTS.find((host) => host !== victim)!;
+    const before = epochAt(crew, other, 0);
+    expect(before).toBeGreaterThan(0);
+    crew.kill(victim);
+    expect(epochAt(crew, other, 0)).toBeGreaterThan(before);
+    // Two that cannot hear each other.
+    const apart = ["b", "c"].map((host) => beginner(host, ["b", "c"]));
+    for (const machine of apart) wait(machine, 0, 5000);
+    const epochs = apart.map((machine) => machine.words[0]!.epoch);
+    expect(new Set(epochs).size).toBe(2);
+  });
+
+  it("lets a stale holder's word count for nothing, and it takes its slots back once it was told", () => {
+    const crew = new Crew(["a", "b", "c"]);
+    crew.run(3000);
+    const stale = crew.slots("a")[0]!;
+    const others = ["a", "b", "c"].filter((host) => host !== stale);
+    const held = crew.slots(stale);
+    crew.frozen.add(stale);
+    crew.run(3000);
+    const taker = crew.slots(others[0]!)[0]!;
+    const machine = crew.machines.get(others.find((host) => host !== taker)!)!;
+    expect(machine.counts(taker, 0)).toBe(true);
+    expect(machine.counts(stale, 0)).toBe(false);
+    // What it says as it wakes up, before it has heard anything, is said under its old epoch.
+    const { words } = crew.machines.get(stale)!;
+    expect(words[0]!.isHeld).toBe(true);
+    machine.step({ ...SAID, host: stale, words }, crew.nowMs);
+    expect(machine.counts(stale, 0)).toBe(false);
+    crew.frozen.delete(stale);
+    crew.run(3000);
+    expect(crew.slots(others[0]!)).toEqual(held);
+    expect(machine.counts(stale, 0)).toBe(true);
+  });
+
+  it("makes a stale holder stop at once, and wait until it was told all before it acts again", () => {
+    const machine = beginner("a", ["a", "b"]);
+    machine.step({ ...SAID, host: "b", words: wordsOf(0) }, 10);
+    const slot = machine.duty.slots.indexOf("a");
+    const { epoch } = machine.words[slot]!;
+    const taken = wordsOf(epoch + 2 ** 24, true);
+    machine.step({ ...SAID, host: "b", words: taken, isBeat: false }, 20);
+    expect(machine.duty.slots[slot]).toBe("b");
+    expect(machine.counts("b", slot)).toBe(true);
+    machine.step({ ...SAID, host: "b", words: taken }, 30);
+    expect(machine.duty.slots[slot]).toBe("a");
+    expect(machine.words[slot]!.epoch).toBeGreaterThan(epoch + 2 ** 24);
+  });
+
+  it("lets whoever was told most take a slot that nobody holds", () => {
+    const machine = beginner("a", ["a", "b"]);
+    const told = wordsOf(0).map((word) => ({ ...word, epoch: 2 ** 25, toldEpoch: 2 ** 25 }));
+    machine.step({ ...SAID, host: "b", words: told }, 10);
+    expect(new Set(machine.duty.slots)).toEqual(new Set(["b"]));
+    const first = machine.words.map(({ isHeld }) => isHeld);
+    expect(first).toEqual([false, false, false, false]);
+    machine.step({ type: "broke", host: "b" }, 20);
+    expect(new Set(machine.duty.slots)).toEqual(new Set(["a"]));
+    expect(machine.words[0]!.epoch).toBeGreaterThan(2 ** 25);
+  });
+
+  it.each([
+    { how: "its beat is overdue", nowMs: 60_000, events: [] },
+    { how: "it is told that it slept", nowMs: 100, events: [{ type: "woke" } as const] },
+  ])("is not raised in a silent host's slots by who was away itself: $how", ({ nowMs, events }) => {
+    const machine = beginner("a", ["a", "b"]);
+    machine.step({ ...SAID, host: "b", words: wordsOf(2 ** 25, true) }, 10);
+    const own = machine.duty.slots.filter((host) => host === "a").length;
+    expect(own).toBeGreaterThan(0);
+    expect(own).toBeLessThan(SLOTS);
+    for (const event of events) machine.step(event, nowMs);
+    machine.step({ type: "broke", host: "b" }, nowMs);
+    expect(machine.words.filter(({ isHeld }) => isHeld).length).toBe(own);
+    wait(machine, nowMs, nowMs + SETTLE_MS);
+    expect(machine.words.filter(({ isHeld }) => isHeld).length).toBe(SLOTS);
+  });
+
+  it("does not keep a host of a former version from its slots, nor from being heard", () => {
+    const machine = beginner("a", ["a", "b"]);
+    machine.step({ type: "broke", host: "b" }, 10);
+    expect(new Set(machine.duty.slots)).toEqual(new Set(["a"]));
+    machine.step({ type: "opened", host: "b" }, 20);
+    machine.step({ ...SAID, host: "b" }, 30);
+    expect(new Set(machine.duty.slots)).toEqual(new Set(["a", "b"]));
+    const theirs = machine.duty.slots.indexOf("b");
+    expect(machine.words[theirs]!.isHeld).toBe(false);
+    expect([0, 1, 2, 3].every((slot) => machine.counts("b", slot))).toBe(true);
+  });
+
+  it("begins anew in another subnet", () => {
+    const machine = beginner("a", ["a"]);
+    expect(machine.words[0]!.epoch).toBeGreaterThan(0);
+    machine.step({ type: "able", canAct: false }, 10);
+    machine.step({ type: "hosts", subnetId: "another", hosts: ["a"] }, 20);
+    expect(machine.words.map(({ epoch }) => epoch)).toEqual([0, 0, 0, 0]);
+  });
+});
+
+/** One for each slot. */
+function wordsOf(epoch: number, isHeld = false): readonly SlotWord[] {
+  return Array.from({ length: SLOTS }, () => ({ epoch, toldEpoch: epoch, isHeld }));
+}
