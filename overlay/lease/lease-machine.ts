@@ -14,7 +14,8 @@
  *
  * Who wakes up takes its colleagues for dead, though it was itself that said and heard nothing, and would take their
  * slots with what it knew before. So after an absence (its beat is long overdue, or it is told that the machine
- * slept) it takes no slot of a silent host until all have spoken, or had the time to.
+ * slept) it takes no slot of a silent host until all have spoken, or had the time to. Likewise who comes into a subnet
+ * is its only host for a moment, as far as it knows: it takes slots under epochs of round 0, below all that others have.
  *
  * Epochs live in memory, as long as any host of the crew that heard of them. When all restart at once they begin
  * at 0: nobody is left then that knows anything, and so no stale holder. In another subnet slots are other ones
@@ -39,6 +40,8 @@ const GREETING_MS = 2000;
 export const SETTLE_MS = 3000;
 /** A beat that is overdue by so much: the others took this host for dead meanwhile. */
 const ABSENT_MS = DEAD_MS - BEAT_MS;
+/** How long who comes into a subnet may take itself for its only host. */
+const NEW_MS = 10_000;
 /** Between two tries to reach a colleague that did not answer. */
 const REDIAL_MS = 1000;
 
@@ -109,6 +112,8 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
   /** Colleagues not heard since this host was absent, and until when they are waited for. */
   readonly #unheard = new Set<string>();
   #unheardUntilMs = -Infinity;
+  /** Until then this host is new in the subnet; Infinity in none. */
+  #newUntilMs = Infinity;
   #duty: LeaseDuty;
 
   constructor(self: string, slotCount: number) {
@@ -121,6 +126,8 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
   get wakeAtMs(): number {
     let wakeAtMs = this.#colleagues.size > 0 ? this.#beatAtMs : Infinity;
     if (!this.#isSettled) wakeAtMs = Math.min(wakeAtMs, this.#settleByMs);
+    if (this.#book.words().some(({ isHeld }, slot) => isHeld && this.#book.isProvisional(slot)))
+      wakeAtMs = Math.min(wakeAtMs, this.#newUntilMs);
     if (this.#unheard.size > 0) wakeAtMs = Math.min(wakeAtMs, this.#unheardUntilMs);
     for (const one of this.#colleagues.values()) {
       if (one.state === "down") wakeAtMs = Math.min(wakeAtMs, one.redialAtMs);
@@ -135,7 +142,9 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
 
   /** What this host says of each slot in every frame. */
   get words(): readonly SlotWord[] {
-    return this.#book.words();
+    const words = this.#book.words();
+    // Who was away may not take a slot yet, and keeps nobody from taking it.
+    return this.#unheard.size === 0 ? words : words.map((word) => ({ ...word, toldEpoch: 0 }));
   }
 
   /** Whether what that host tells of a slot is the newest word on it. */
@@ -188,6 +197,9 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
       this.#isSettled = false;
       this.#settleByMs = Infinity;
       this.#book.clear();
+      // What they said was of slots of the former one.
+      for (const one of this.#colleagues.values()) one.words = undefined;
+      this.#newUntilMs = subnetId === "" ? Infinity : nowMs + NEW_MS;
     }
     this.#subnetId = subnetId;
     this.#crew = rankHosts(subnetId, hosts).slice(0, CREW_MAX);
@@ -275,7 +287,7 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
         : this.#colleagues.get(host)?.canAct !== false,
     );
     const slots = Array.from({ length: this.#slotCount }, (_, slot) =>
-      this.#settleSlot(slot, able),
+      this.#settleSlot(slot, able, nowMs),
     );
     const duty = { crew, slots };
     if (JSON.stringify(duty) === JSON.stringify(this.#duty)) return;
@@ -288,7 +300,7 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
    *
    * @param able those that live and can act, this host among them if it may
    */
-  #settleSlot(slot: number, able: readonly string[]): string | undefined {
+  #settleSlot(slot: number, able: readonly string[], nowMs: number): string | undefined {
     const book = this.#book;
     const rank = (hosts: readonly string[]): string | undefined =>
       rankHosts(`${this.#subnetId}/${slot}`, hosts)[0];
@@ -303,9 +315,10 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
     const mayTake = isHeld
       ? first === this.#self && book.isUpToDate(slot)
       : taker === this.#self && this.#unheard.size === 0;
-    if (holder === this.#self) return holder;
-    if (!mayTake) return taker === this.#self ? undefined : taker;
-    book.take(slot);
+    const isNew = nowMs < this.#newUntilMs;
+    if (holder === this.#self && (isNew || !book.isProvisional(slot))) return holder;
+    if (!mayTake && holder !== this.#self) return taker === this.#self ? undefined : taker;
+    book.take(slot, isNew);
     return this.#self;
   }
 

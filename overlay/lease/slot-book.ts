@@ -38,7 +38,7 @@ export class SlotBook {
   constructor(self: string, slotCount: number) {
     this.#self = self;
     const hash = createHash("sha256").update(utf8(self)).digest();
-    this.#mark = hash.readUIntBE(0, MARK_BYTES);
+    this.#mark = hash.readUIntBE(0, MARK_BYTES) | 1;
     this.#slots = Array.from({ length: slotCount }, unknownSlot);
   }
 
@@ -63,12 +63,23 @@ export class SlotBook {
     return this.#slots[slot]?.epoch === this.#slots[slot]?.toldEpoch;
   }
 
-  /** This host holds it from now on, under an epoch above all. */
-  take(slot: number): void {
+  /**
+   * This host holds it from now on, under an epoch above all.
+   *
+   * @param isNew it may not have met the other hosts yet: where it heard of no epoch it takes one of
+   *              round 0, below any that they may have
+   */
+  take(slot: number, isNew: boolean): void {
     const one = this.#slots[slot]!;
-    one.epoch = (Math.floor(one.epoch / ROUND) + 1) * ROUND + this.#mark;
+    const round = isNew && one.epoch === 0 ? 0 : Math.floor(one.epoch / ROUND) + 1;
+    one.epoch = round * ROUND + this.#mark;
     one.toldEpoch = one.epoch;
     one.holder = this.#self;
+  }
+
+  /** It is held under an epoch of round 0. */
+  isProvisional(slot: number): boolean {
+    return (this.#slots[slot]?.epoch ?? 0) < ROUND;
   }
 
   /** This host holds it no longer; what it knows stays. */

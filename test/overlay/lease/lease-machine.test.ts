@@ -279,6 +279,19 @@ describe("an epoch", () => {
     expect([0, 1, 2, 3].every((slot) => machine.counts("b", slot))).toBe(true);
   });
 
+  it("of who is new in a subnet is below those of who has been there", () => {
+    const [old, fresh] = [beginner("a", ["a"]), beginner("b", ["b"])];
+    wait(old, 0, 15_000);
+    expect(old.words.every(({ isHeld }) => isHeld)).toBe(true);
+    expect(fresh.words.every(({ isHeld }) => isHeld)).toBe(true);
+    for (const [slot, { epoch }] of fresh.words.entries())
+      expect(epoch).toBeLessThan(old.words[slot]!.epoch);
+    // So it yields where it is first, until it was told.
+    fresh.step({ type: "hosts", subnetId: "subnet", hosts: ["a", "b"] }, 100);
+    fresh.step({ ...SAID, host: "a", words: old.words, isBeat: false }, 110);
+    expect(new Set(fresh.duty.slots)).toEqual(new Set(["a"]));
+  });
+
   it("begins anew in another subnet", () => {
     const machine = beginner("a", ["a"]);
     expect(machine.words[0]!.epoch).toBeGreaterThan(0);
