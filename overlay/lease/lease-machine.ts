@@ -103,6 +103,8 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
   readonly #book: SlotBook;
   readonly #colleagues = new Map<string, Colleague>();
   #crew: readonly string[] = [];
+  /** The crew as it ranks for each slot. */
+  #ranks: readonly (readonly string[])[] = [];
   #subnetId = "";
   #canAct = false;
   #beatAtMs = Infinity;
@@ -201,8 +203,7 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
       for (const one of this.#colleagues.values()) one.words = undefined;
       this.#newUntilMs = subnetId === "" ? Infinity : nowMs + NEW_MS;
     }
-    this.#subnetId = subnetId;
-    this.#crew = rankHosts(subnetId, hosts).slice(0, CREW_MAX);
+    this.#rank(subnetId, rankHosts(subnetId, hosts).slice(0, CREW_MAX));
     const others = this.#isMember ? this.#crew.filter((host) => host !== this.#self) : [];
     for (const host of [...this.#colleagues.keys()]) {
       if (others.includes(host)) continue;
@@ -221,6 +222,15 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
     }
     if (this.#colleagues.size === 0) this.#beatAtMs = Infinity;
     else if (this.#beatAtMs === Infinity) this.#beatAtMs = nowMs + BEAT_MS;
+  }
+
+  #rank(subnetId: string, crew: readonly string[]): void {
+    if (subnetId === this.#subnetId && crew.join() === this.#crew.join()) return;
+    this.#subnetId = subnetId;
+    this.#crew = crew;
+    this.#ranks = Array.from({ length: this.#slotCount }, (_, slot) =>
+      rankHosts(`${subnetId}/${slot}`, crew),
+    );
   }
 
   #onOpened(host: string, nowMs: number): void {
@@ -302,16 +312,16 @@ export class LeaseMachine implements Machine<LeaseEvent, LeaseAction> {
    */
   #settleSlot(slot: number, able: readonly string[], nowMs: number): string | undefined {
     const book = this.#book;
-    const rank = (hosts: readonly string[]): string | undefined =>
-      rankHosts(`${this.#subnetId}/${slot}`, hosts)[0];
-    const first = rank(able);
+    const firstOf = (hosts: readonly string[]): string | undefined =>
+      this.#ranks[slot]?.find((host) => hosts.includes(host));
+    const first = firstOf(able);
     const isByRank = first === undefined || this.#hasNoEpochs(first) || !this.#isMember;
     // Who holds what another is first for goes on until that one takes it.
     if (isByRank || !able.includes(this.#self)) book.release(slot);
     if (isByRank) return first;
     const holder = book.holder(slot);
     const isHeld = holder !== undefined && able.includes(holder);
-    const taker = isHeld ? holder : rank(this.#bestTold(slot, able));
+    const taker = isHeld ? holder : firstOf(this.#bestTold(slot, able));
     const mayTake = isHeld
       ? first === this.#self && book.isUpToDate(slot)
       : taker === this.#self && this.#unheard.size === 0;
