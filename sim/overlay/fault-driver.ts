@@ -65,6 +65,8 @@ export class FaultDriver {
         return this.#part(random, fault.durationMs);
       case "storm":
         return this.#storm(fault.durationMs);
+      case "pause":
+        return this.#pause(host, fault.durationMs);
     }
   }
 
@@ -81,6 +83,16 @@ export class FaultDriver {
     this.#troubledMs = this.#parts.network.scheduler.nowMs;
     this.#struck.delete(host);
     host.start();
+  }
+
+  #pause(host: SimHost, durationMs: number): void {
+    this.#struck.add(host);
+    host.pause();
+    this.#parts.network.scheduler.after(durationMs, () => {
+      this.#troubledMs = this.#parts.network.scheduler.nowMs;
+      this.#struck.delete(host);
+      host.resume();
+    });
   }
 
   /** In good order needs somebody to hand over to, who can be reached. */
@@ -141,7 +153,7 @@ export class FaultDriver {
 
   /** Somebody hands over at the moment. */
   get #isLeaving(): boolean {
-    return [...this.#struck].some((host) => host.isUp);
+    return [...this.#struck].some((host) => host.isUp && !host.isPaused);
   }
 }
 

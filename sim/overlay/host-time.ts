@@ -1,4 +1,9 @@
-/** One run of a host: its clocks, which go wrong, and its timers, which end with it. */
+/**
+ * One run of a host: its clocks, which go wrong, and its timers, which end with it.
+ *
+ * A paused process (stopped, or its machine asleep) does nothing; what would have happened to it happens
+ * when it goes on, in that order.
+ */
 import type { Clock } from "../../platform/clock.ts";
 import type { Timer, Timers } from "../../platform/timers.ts";
 import type { Scheduled, Scheduler } from "./scheduler.ts";
@@ -19,6 +24,8 @@ export class HostTime implements Clock, Timers {
   /** A monotonic clock begins anywhere. */
   readonly #zeroMs: number;
   #isOver = false;
+  /** What happened while it is paused. */
+  #waiting: (() => void)[] | undefined;
 
   constructor(scheduler: Scheduler, error: ClockError, zeroMs: number) {
     this.#scheduler = scheduler;
@@ -33,6 +40,27 @@ export class HostTime implements Clock, Timers {
   /** The process is gone: nothing that it waited for happens. */
   end(): void {
     this.#isOver = true;
+    this.resume();
+  }
+
+  get isPaused(): boolean {
+    return this.#waiting !== undefined;
+  }
+
+  pause(): void {
+    this.#waiting ??= [];
+  }
+
+  resume(): void {
+    const waiting = this.#waiting ?? [];
+    this.#waiting = undefined;
+    for (const happen of waiting) this.#scheduler.after(0, () => this.whenRunning(happen));
+  }
+
+  /** Has it happen to the process: now, or when it goes on. */
+  whenRunning(happen: () => void): void {
+    if (this.#waiting === undefined) happen();
+    else this.#waiting.push(happen);
   }
 
   monotonicMs(): number {
@@ -67,8 +95,16 @@ export class HostTime implements Clock, Timers {
   /** Node waits a whole millisecond at least. */
   #schedule(ms: number, run: () => void): Scheduled {
     const realMs = Math.max(1, Math.trunc(ms)) / (1 + this.#error.gain);
-    return this.#scheduler.after(realMs, () => {
-      if (!this.#isOver) run();
-    });
+    let isCancelled = false;
+    const fire = (): void => {
+      if (!this.#isOver && !isCancelled) run();
+    };
+    const scheduled = this.#scheduler.after(realMs, () => this.whenRunning(fire));
+    return {
+      cancel() {
+        isCancelled = true;
+        scheduled.cancel();
+      },
+    };
   }
 }

@@ -162,4 +162,22 @@ export const MUTANTS: readonly Mutant[] = [
     faults: ["kill", "blackout"],
     promises: ["table"],
   },
+  {
+    name: "lease-without-epoch",
+    what: "what a host holds in the subnet's lease goes by rank alone, and what it tells always counts",
+    patches: [
+      {
+        file: "overlay/lease/lease-machine.ts",
+        from: "    one.words = words;\n    one.aliveUntilMs",
+        to: "    one.words = [];\n    one.aliveUntilMs",
+      },
+      {
+        file: "overlay/lease/lease-machine.ts",
+        from: "    this.#book.hear(host, words, isBeat);",
+        to: "    void [words, isBeat];",
+      },
+    ],
+    faults: ["pause", "cut"],
+    promises: ["lease-stale"],
+  },
 ];

@@ -39,7 +39,7 @@ const LINK_DELAY_MIN_MS = 0.15;
 const WIDE_DELAY_MIN_MS = 8;
 /** A lost segment is sent again after this long at least. */
 const RESEND_MIN_MS = 200;
-const RESEND_MAX_MS = 900;
+export const RESEND_MAX_MS = 900;
 
 export class Network {
   readonly scheduler: Scheduler;
@@ -96,17 +96,17 @@ export class Network {
   }
 
   /** Of one packet, without what a loss adds. */
-  delayMs(a: Place, b: Place): number {
+  delayMs(a: Place, b: Place, random = this.#random): number {
     const { linkDelayMaxMs, wideDelayMaxMs } = this.trouble;
     return a.link === b.link
-      ? this.#random.between(LINK_DELAY_MIN_MS, linkDelayMaxMs)
-      : this.#random.between(WIDE_DELAY_MIN_MS, wideDelayMaxMs);
+      ? random.between(LINK_DELAY_MIN_MS, linkDelayMaxMs)
+      : random.between(WIDE_DELAY_MIN_MS, wideDelayMaxMs);
   }
 
   /** Of a frame of a stream. */
-  frameDelayMs(a: Place, b: Place): number {
-    const isLost = this.#random.next() < this.trouble.frameLoss;
-    return this.delayMs(a, b) + (isLost ? this.#random.between(RESEND_MIN_MS, RESEND_MAX_MS) : 0);
+  frameDelayMs(a: Place, b: Place, random = this.#random): number {
+    const isLost = random.next() < this.trouble.frameLoss;
+    return this.delayMs(a, b, random) + (isLost ? random.between(RESEND_MIN_MS, RESEND_MAX_MS) : 0);
   }
 
   /** Hears multicast from now on. @returns the way to stop */

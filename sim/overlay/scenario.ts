@@ -23,6 +23,8 @@ export const FAULTS = [
   "part",
   /** Multicast is lost and doubled, streams stall, everything is slow. */
   "storm",
+  /** A host does nothing for a while, as a stopped process or a machine asleep, and knows nothing of it. */
+  "pause",
 ] as const;
 
 export type FaultType = (typeof FAULTS)[number];

@@ -11,6 +11,7 @@ import {
   type Membership,
   type RoutingEvent,
 } from "../../overlay/cores.ts";
+import type { LeaseRules } from "./checkers/lease-rules.ts";
 import { HostTime, type ClockError } from "./host-time.ts";
 import type { Place } from "./network.ts";
 import { SimDisk } from "./sim-disk.ts";
@@ -32,6 +33,9 @@ export interface Surroundings {
   onRoutingEvent(host: SimHost, event: RoutingEvent): void;
   /** The host is in that subnet now, or in none. */
   onSession(host: SimHost, session: SimSession | undefined): void;
+  /** The host stands still, or goes on. */
+  onPause(host: SimHost): void;
+  readonly leases: LeaseRules;
 }
 
 export class SimHost {
@@ -79,6 +83,23 @@ export class SimHost {
   /** The session, when the host runs and is in a subnet. */
   get session(): SimSession | undefined {
     return this.process?.session;
+  }
+
+  get isPaused(): boolean {
+    return this.process?.time.isPaused === true;
+  }
+
+  /** Its process does nothing until `resume`. */
+  pause(): void {
+    this.#around.note(this, "is paused");
+    this.process?.time.pause();
+    this.#around.onPause(this);
+  }
+
+  resume(): void {
+    this.#around.note(this, "goes on");
+    this.process?.time.resume();
+    this.#around.onPause(this);
   }
 
   start(): void {

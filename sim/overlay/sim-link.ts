@@ -45,7 +45,9 @@ export class SimLink {
     this.#machine = new LinkMachine(random);
     this.#driver = driveMachine(this.#machine, time, time, (action) => this.#perform(action));
     this.#stopListening = network.listen(place, (bytes, from) => {
-      if (!time.isOver) this.#driver.feed({ type: "packet", bytes, from, port: MDNS_PORT });
+      time.whenRunning(() => {
+        if (!time.isOver) this.#driver.feed({ type: "packet", bytes, from, port: MDNS_PORT });
+      });
     });
     const addresses = [{ address: place.ip, prefixBits: PREFIX_BITS }];
     const link = { name: "eth0", addresses };

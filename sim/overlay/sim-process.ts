@@ -20,6 +20,7 @@ import type { HostTime } from "./host-time.ts";
 import { DiskWriter, type SimDisk } from "./sim-disk.ts";
 import { SimFormation, type NextSubnet } from "./sim-formation.ts";
 import type { SimHost, Surroundings } from "./sim-host.ts";
+import { SimLease } from "./sim-lease.ts";
 import { SimLink } from "./sim-link.ts";
 import { SimPool } from "./sim-pool.ts";
 import { HOST_PORT, SimSession, SUBNET_PORT } from "./sim-session.ts";
@@ -45,6 +46,7 @@ export interface ProcessParts extends Surroundings {
 export class SimProcess {
   readonly records: DurableRecords;
   readonly time: HostTime;
+  readonly lease: SimLease;
   session: SimSession | undefined;
   readonly #parts: ProcessParts;
   readonly #disk: SimDisk;
@@ -69,6 +71,7 @@ export class SimProcess {
       onPeer: (peer) => this.#onPeer(peer),
       onPeerGone: (tag) => this.#formation.feed({ type: "peer-gone", tag }),
     });
+    this.lease = this.#createLease();
     this.#formation = new SimFormation({
       ...{ time, random, disk: this.#disk, hostKey: host.key, membership: host.membership },
       ...{ admittedAtMs: parts.admittedAtMs, overlayId: parts.overlayId, pool: this.#pool },
@@ -77,6 +80,14 @@ export class SimProcess {
       session: () => this.session,
       enter: (next) => this.#enter(next),
       note: (text) => parts.note(host, text),
+    });
+  }
+
+  #createLease(): SimLease {
+    const { transport, host, time, placeOf, leases } = this.#parts;
+    return new SimLease({
+      ...{ transport, place: host.place, time, self: host.key.id, rules: leases, placeOf },
+      session: () => this.session,
     });
   }
 
@@ -94,11 +105,13 @@ export class SimProcess {
     this.time.end();
     this.#link.stop(false);
     if (isSilent) return;
+    this.lease.kill();
     this.#pool.kill();
     this.session?.pool.kill();
   }
 
   async stop(): Promise<void> {
+    this.lease.stop();
     await this.#formation.stop();
     await this.session?.leave();
     this.#save();
@@ -186,10 +199,14 @@ export class SimProcess {
       onLink: (hostId) =>
         this.#link.peer(hostTagOf(hostId))?.addresses.map((ip) => `${ip}:${HOST_PORT}`) ?? [],
       askLink: (recordKey, hosts) => this.#link.askHosts(recordKey, hosts),
-      onChange: () => this.#saveSoon(),
+      onChange: () => {
+        this.#saveSoon();
+        this.lease.refresh();
+      },
       onRoutingEvent: (event) => this.#parts.onRoutingEvent(host, event),
     });
     this.session = session;
+    this.lease.refresh();
     session.begin();
     this.#cutAll("it has a subnet now");
     const via = former === undefined ? next.via : "merged";

@@ -12,6 +12,7 @@ import { createRandom, type Random } from "../../platform/random.ts";
 import { certifyByAuthority, createKeyPair, type KeyPair } from "../../overlay/cores.ts";
 import { checkCopies, checkDurable } from "./checkers/copy-rules.ts";
 import { checkMembership, checkSurvivors, type SeenClaim } from "./checkers/membership-rules.ts";
+import { LeaseRules } from "./checkers/lease-rules.ts";
 import { RecordRules } from "./checkers/record-rules.ts";
 import { RunningRules } from "./checkers/running-rules.ts";
 import { FaultDriver } from "./fault-driver.ts";
@@ -37,6 +38,7 @@ const MERGE_AFTER_MS = 85_000;
 const READ_ATTEMPTS = 4;
 const READ_AGAIN_MS = 22_000;
 const LOOK_EVERY_MS = 400;
+const LEASE_LOOK_EVERY_MS = 200;
 const TELL_EVERY_MS = 4_000;
 const CUT_AT_START_MS = [2_000, 9_000] as const;
 const VIOLATIONS_MAX = 40;
@@ -82,6 +84,7 @@ class Simulation {
   readonly #hosts: SimHost[] = [];
   readonly #byIp = new Map<string, Place>();
   readonly #rules: RunningRules;
+  readonly #leases: LeaseRules;
   readonly #violations: Violation[] = [];
   #keys = 0;
 
@@ -94,17 +97,20 @@ class Simulation {
     this.#network.trouble = scenario.always;
     this.#transport = new Transport(this.#network);
     this.#authority = this.#keyPair();
-    this.#around = this.#surroundings();
-    this.#rules = new RunningRules({
+    const watched = {
       network: this.#network,
       running: () => this.#running,
-      tell: (violations) => this.#tell(violations),
-    });
+      tell: (violations: readonly Violation[]) => this.#tell(violations),
+    };
+    this.#rules = new RunningRules(watched);
+    this.#leases = new LeaseRules(watched);
+    this.#around = this.#surroundings();
     this.#workload = new Workload({
       scheduler: this.#scheduler,
       random: this.#randomOfItsOwn(),
       history: this.#history,
-      joined: () => this.#hosts.filter(({ session }) => session !== undefined),
+      joined: () =>
+        this.#hosts.filter(({ session, isPaused }) => session !== undefined && !isPaused),
       onAcknowledged: (host, put, storedOn) =>
         this.#tell(
           checkDurable(put, host, storedOn, this.#hosts, this.#rules.lastIn, this.#scheduler.nowMs),
@@ -150,6 +156,7 @@ class Simulation {
       );
     }
     this.#repeat(LOOK_EVERY_MS, () => this.#rules.look());
+    this.#repeat(LEASE_LOOK_EVERY_MS, () => this.#leases.look());
     this.#repeat(TELL_EVERY_MS, () => this.#tellOthers());
   }
 
@@ -167,7 +174,15 @@ class Simulation {
         this.#note(`${host.name}: ${event.subnetId.slice(0, 8)} ${event.type}`);
         this.#rules.onRouting(host, event);
       },
-      onSession: (host, session) => this.#rules.onSession(host, session),
+      onSession: (host, session) => {
+        this.#rules.onSession(host, session);
+        this.#leases.onChange(host);
+      },
+      onPause: (host) => {
+        this.#rules.onPause(host);
+        this.#leases.onChange(host);
+      },
+      leases: this.#leases,
     };
   }
 

@@ -3,6 +3,7 @@
  * cut, reset by a process that is gone and silent when its machine is.
  */
 import type { Signed, SubnetClaim } from "../../overlay/cores.ts";
+import type { Random } from "../../platform/random.ts";
 import type { HostTime } from "./host-time.ts";
 import type { Network, Place } from "./network.ts";
 
@@ -10,6 +11,8 @@ import type { Network, Place } from "./network.ts";
 export interface Endpoint {
   readonly place: Place;
   readonly time: HostTime;
+  /** For the delays of what it sends, in place of the network's: then nothing else is drawn otherwise. */
+  readonly random?: Random;
 }
 
 export interface Listener extends Endpoint {
@@ -112,20 +115,26 @@ export class Transport {
       isDone = true;
       reject(new Error(reason));
     };
+    const { random } = from;
     if (isDone) fail("no answer in time");
     signal.addEventListener("abort", () => fail("no answer in time"), { once: true });
     const knock = (): void => {
       if (isDone || from.time.isOver) return;
-      scheduler.after(this.network.frameDelayMs(from.place, to), () => {
+      scheduler.after(this.network.frameDelayMs(from.place, to, random), () => {
         if (isDone || from.time.isOver) return;
         if (!this.isUp(to) || !this.network.isReachable(from.place, to))
           return void scheduler.after(SYN_RETRY_MS, knock);
         const listener = this.#listeners.get(address);
-        const backMs = this.network.delayMs(to, from.place);
+        const backMs = this.network.delayMs(to, from.place, random);
         if (listener === undefined || listener.time.isOver)
-          return void scheduler.after(backMs, () => !isDone && fail("connection refused"));
+          return void scheduler.after(backMs, () =>
+            from.time.whenRunning(() => !isDone && fail("connection refused")),
+          );
         scheduler.after(backMs, () => {
           if (isDone || from.time.isOver || listener.time.isOver) return;
+          // Nobody says hello there, or would hear it here.
+          if (from.time.isPaused || listener.time.isPaused)
+            return void scheduler.after(SYN_RETRY_MS, knock);
           isDone = true;
           this.#join(from, listener, begin);
           resolve();
@@ -173,7 +182,8 @@ class Direction {
     if (frame.type === "end") this.#isEnded = true;
     const { network } = this.#transport;
     const { scheduler } = network;
-    const atMs = scheduler.nowMs + network.frameDelayMs(this.#from.place, this.#to.place);
+    const atMs =
+      scheduler.nowMs + network.frameDelayMs(this.#from.place, this.#to.place, this.#from.random);
     this.#lastAtMs = Math.max(this.#lastAtMs, atMs);
     this.#queue.push(frame);
     scheduler.after(this.#lastAtMs - scheduler.nowMs, () => this.#arrive());
@@ -188,6 +198,7 @@ class Direction {
     const isCut = !network.isReachable(this.#from.place, place);
     if (isCut || !this.#transport.isUp(place))
       return void network.scheduler.after(STALLED_RETRY_MS, () => this.#arrive());
+    if (time.isPaused) return time.whenRunning(() => this.#arrive());
     this.#queue.shift();
     if (time.isOver) return this.#reset();
     if (frame.type === "end") return this.receiver?.onEnd();
@@ -205,7 +216,8 @@ class Direction {
   #reset(): void {
     const { network } = this.#transport;
     this.#queue.length = 0;
-    const backMs = network.delayMs(this.#to.place, this.#from.place);
-    network.scheduler.after(backMs, () => !this.#from.time.isOver && this.onReset());
+    const { place, time, random } = this.#from;
+    const backMs = network.delayMs(this.#to.place, place, random);
+    network.scheduler.after(backMs, () => time.whenRunning(() => !time.isOver && this.onReset()));
   }
 }

@@ -16,6 +16,9 @@ export const PROMISES = [
   "copies",
   "audit",
   "liveness",
+  "lease-stale",
+  "lease-one",
+  "lease-held",
 ] as const;
 
 /** See docs/simulation-overlay.md for what each says. */

@@ -38,6 +38,11 @@ export class RunningRules {
     this.claims.push({ link: host.place.link, atMs: nowMs, claim: session.claim });
   }
 
+  /** Whoever stands still is not missed without a reason. */
+  onPause(host: SimHost): void {
+    this.#sinceMs.set(host, this.#parts.network.scheduler.nowMs);
+  }
+
   /** Notes the claims of those that run now. @returns how many were noted before */
   noteClaims(): number {
     const before = this.claims.length;

@@ -62,6 +62,26 @@ describe("a host's time", () => {
   });
 });
 
+describe("a paused host", () => {
+  it("does when it goes on what happened meanwhile, in that order, and not what was cancelled", async () => {
+    const scheduler = new Scheduler(settle);
+    const time = new HostTime(scheduler, { aheadMs: 0, gain: 0 }, 0);
+    const seen: string[] = [];
+    const note = (what: string) => (): void => void seen.push(`${what} ${scheduler.nowMs}`);
+    const cancelled = time.after(20, note("cancelled"));
+    time.after(10, () => cancelled.cancel());
+    time.after(15, note("timer"));
+    time.pause();
+    scheduler.after(30, () => time.whenRunning(note("frame")));
+    await scheduler.runUntil(100);
+    expect(seen).toEqual([]);
+    expect([time.isPaused, time.monotonicMs()]).toEqual([true, 100]);
+    time.resume();
+    await scheduler.runUntil(200);
+    expect(seen).toEqual(["timer 100", "frame 100"]);
+  });
+});
+
 describe("a trace", () => {
   it("hashes time, text and bytes", () => {
     const hashOf = (...notes: Parameters<Trace["note"]>[]): string => {
