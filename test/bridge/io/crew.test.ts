@@ -16,11 +16,20 @@ afterEach(() => {
 });
 
 /** A host of a crew, and what its colleagues told it. */
-function join(subnets: MemorySubnets, id: string, exported: readonly ExportedVersion[] = []) {
+function join(
+  subnets: MemorySubnets,
+  id: string,
+  exported: readonly ExportedVersion[] = [],
+  sleptMs = () => 0,
+) {
+  const system = createSystemClock({ wallOffsetFile: null });
   const news: Required<News>[] = [];
   const crew = new Crew({
     overlay: subnets.add(id, HERE),
-    clock: createSystemClock({ wallOffsetFile: null }),
+    clock: {
+      monotonicMs: () => system.monotonicMs(),
+      wallMs: () => system.wallMs() + sleptMs(),
+    },
     log: SILENT,
     onDuty: () => {},
     onNews: (_, frame) => void news.push(frame),
@@ -56,4 +65,26 @@ it("neither tells a host that has left the subnet anything, nor hears it", async
   berta.crew.tell({ exported: versions(1) });
   await new Promise((done) => setTimeout(done, 50));
   expect(anna.news).toEqual([]);
+});
+
+it("takes its colleague's slots when the stream to it breaks, but not as it wakes from a sleep", async () => {
+  const subnets = new MemorySubnets();
+  let sleptMs = 0;
+  const anna = join(subnets, ANNA, [], () => sleptMs);
+  const berta = join(subnets, BERTA);
+  for (const { crew } of [anna, berta]) {
+    crew.refresh();
+    crew.setAble(true);
+  }
+  const held = (who: typeof anna, id: string): number =>
+    who.crew.duty.slots.filter((host) => host === id).length;
+  await eventually(() => held(anna, ANNA) > 0 && held(anna, BERTA) === 4 - held(anna, ANNA));
+  await eventually(() => held(berta, BERTA) === held(anna, BERTA));
+  const own = held(anna, ANNA);
+  sleptMs = 3_600_000;
+  subnets.part(ANNA, BERTA);
+  await eventually(() => held(berta, BERTA) === 4);
+  expect(held(anna, ANNA)).toBe(own);
+  await new Promise((done) => setTimeout(done, 500));
+  expect(held(anna, ANNA)).toBe(own);
 });
