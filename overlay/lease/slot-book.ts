@@ -38,6 +38,7 @@ export class SlotBook {
   constructor(self: string, slotCount: number) {
     this.#self = self;
     const hash = createHash("sha256").update(utf8(self)).digest();
+    // Not 0, which is no epoch.
     this.#mark = hash.readUIntBE(0, MARK_BYTES) | 1;
     this.#slots = Array.from({ length: slotCount }, unknownSlot);
   }

@@ -130,6 +130,29 @@ describe.skipIf(LAB_MISSING !== undefined)("a crew of three hosts", () => {
     120_000,
   );
 
+  it("is not missed, and keeps its names, when the acting importer is paused and goes on", async () => {
+    observer = new AvahiObserver(bed.lab, USER, HTTP);
+    await observer.needCount(NAMES.length);
+    const acting = await actingHost(bed, B, FIRST);
+    await bed.lab.pause([acting]);
+    try {
+      await bed.pause(2000);
+      expect(await fetch()).toBe(page);
+      await bed.pause(3000);
+    } finally {
+      await bed.lab.resume([acting]);
+    }
+    await bed.need("all are shown", isSettled, 30_000);
+    await bed.need(
+      "it acts again",
+      async () => (await actingHost(bed, B, FIRST)) === acting,
+      30_000,
+    );
+    expect(await fetch()).toBe(page);
+    expect(observer.present().toSorted()).toEqual(NAMES);
+    for (const name of NAMES) expect(observer.removals(name), name).toBe(0);
+  }, 120_000);
+
   async function killDaemon(host: string): Promise<void> {
     await bed.lab.kill([host]);
   }
