@@ -25,7 +25,7 @@ const YAML_WORDS = [": ", "- ", "\n", "\n  ", "{", "}", "[", "]", ", ", "&a ", "
 const WORDS = [...YAML_WORDS, ...FIELD_PATHS, ".inf", "1e9", "0", "-1", "churn: ", "sweep: "];
 const TEXT = {
   format: "text",
-  bytesMax: 4096,
+  bytesMax: 8192,
   dictionary: WORDS,
   refusals: [ConfigError],
 } as const;
