@@ -6,21 +6,35 @@ const COUNT = 0;
 const SPARE = 1;
 const USED = 2;
 const HEAD = 3;
+const BUCKETS_FIRST = 1024;
+/** Address space that a pool takes at most, of which only what is filled is memory. */
+const RESERVED_BYTES_MAX = 2 ** 33;
 
 export class BucketPool {
   readonly #k: number;
   readonly #replacements: number;
   readonly #width: number;
   #words: Int32Array;
+  /** It grows where it is: a copy would need both at once, and this is most of a large run's memory. */
+  readonly #memory: SharedArrayBuffer;
   #free = NONE;
   #made = 0;
 
-  /** @param replacements contacts kept for when one of the k fails; 0 for none */
-  constructor(k: number, replacements: number) {
+  /**
+   * @param replacements contacts kept for when one of the k fails; 0 for none
+   * @param most         buckets that there may be
+   */
+  constructor(k: number, replacements: number, most: number) {
     this.#k = k;
     this.#replacements = replacements;
     this.#width = HEAD + k + replacements;
-    this.#words = new Int32Array(this.#width * 1024);
+    const words = this.#width * BUCKETS_FIRST;
+    const maxByteLength = Math.min(
+      RESERVED_BYTES_MAX,
+      this.#width * Math.max(BUCKETS_FIRST, most) * 4,
+    );
+    this.#memory = new SharedArrayBuffer(words * 4, { maxByteLength });
+    this.#words = new Int32Array(this.#memory, 0, words);
   }
 
   /** An empty bucket. */
@@ -117,8 +131,16 @@ export class BucketPool {
   }
 
   #grow(): void {
-    const buckets = this.#words.length / this.#width;
-    const words = new Int32Array((buckets + Math.max(1024, buckets >> 1)) * this.#width);
+    const buckets = Math.floor(this.#words.length / this.#width);
+    const length = (buckets + Math.max(BUCKETS_FIRST, buckets >> 1)) * this.#width;
+    const room = this.#memory.maxByteLength / 4;
+    if (this.#words.length < room) {
+      const words = Math.min(length, room);
+      this.#memory.grow(words * 4);
+      this.#words = new Int32Array(this.#memory, 0, words);
+      return;
+    }
+    const words = new Int32Array(length);
     words.set(this.#words);
     this.#words = words;
   }

@@ -47,7 +47,7 @@ export class RoutingTable {
     this.#k = k;
     this.bucketsMax = Math.ceil(LEVEL_BITS / b) * (2 ** b - 1);
     this.siblingsMax = siblings * siblingFactor;
-    this.#pool = new BucketPool(k, replacements);
+    this.#pool = new BucketPool(k, replacements, rows * this.bucketsMax);
     this.#buckets = new Int32Array(rows * this.bucketsMax).fill(NONE);
     this.#counts = new Uint8Array(rows * this.bucketsMax);
     this.#siblings = new Int32Array(rows * this.siblingsMax);
