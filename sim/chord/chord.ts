@@ -182,8 +182,10 @@ export class Chord implements Protocol {
     return (successor === NONE ? node : successor) === directory.successorOf(node);
   }
 
-  /** The node and its successors: whoever owns the key when those before it have gone. */
-  /** Who is not the owner knows of one node only that is nearer to it: its predecessor. */
+  /**
+   * The node and its successors: whoever owns the key when those before it have gone. Who is not the
+   * owner knows of one node only that is nearer to it: its predecessor.
+   */
   neighbours(
     node: number,
     keyHigh: number,

@@ -367,7 +367,7 @@ export class Partition implements Outbox {
     }
     if (type >= TIMER + PROTOCOL_TYPE) this.protocol.onTimer(node, type & ~TIMER, a);
     else if (type === TICK.query) this.#queries.fire(node);
-    else if (type === TICK.inside) this.#lan?.onTimer(a);
+    else if (type === TICK.inside) this.#lan?.onTimer(node, a);
     else if (type === TICK.repair || type === TICK.get) this.records?.onTimer(node, type, a);
     else this.#population.onTimer(node, type, a);
   }

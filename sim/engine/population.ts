@@ -241,12 +241,13 @@ export class Population {
 
   /** @param comesBack after its absence, as its sessions have it */
   #leave(node: number, comesBack: boolean): void {
-    const { nodes, desk, hosts, protocol, subnets } = this.#parts;
+    const { nodes, desk, hosts, lan, protocol, subnets } = this.#parts;
     const row = this.#rowOf(node);
     if (nodes.states[row] === ABSENT) return;
     if (nodes.states[row] === JOINED) desk.changes.push(~node);
     protocol.stop(node);
     this.#waiting.delete(node);
+    lan?.forget(node);
     if (subnets.isFirst(node)) hosts?.forget(subnets.subnetOf(node));
     nodes.states[row] = ABSENT;
     nodes.waitsFrom[row] = ++nodes.asked[row]!;

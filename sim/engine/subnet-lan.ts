@@ -24,8 +24,8 @@ export interface SubnetLanParts {
 
 export class SubnetLan {
   readonly #parts: SubnetLanParts;
-  /** By number: what is to be done when a message has come. */
-  readonly #coming = new Map<number, () => void>();
+  /** By node and number: what is to be done when a message has come. */
+  readonly #coming = new Map<number, Map<number, () => void>>();
   #next = 0;
   /** Messages so far, by node: each has its own jitter. */
   readonly #sent = new Map<number, number>();
@@ -62,10 +62,15 @@ export class SubnetLan {
     this.#after(node, answeredNs, whenAlive);
   }
 
-  onTimer(id: number): void {
-    const then = this.#coming.get(id);
-    this.#coming.delete(id);
+  onTimer(node: number, id: number): void {
+    const then = this.#coming.get(node)?.get(id);
+    this.#coming.get(node)?.delete(id);
     then?.();
+  }
+
+  /** A node went, and with it what was under way to its hosts. */
+  forget(node: number): void {
+    this.#coming.delete(node);
   }
 
   #liveOf(node: number): number {
@@ -84,7 +89,8 @@ export class SubnetLan {
 
   #after(node: number, delayNs: number, then: () => void): void {
     const id = this.#next++;
-    this.#coming.set(id, then);
+    const coming = this.#coming.get(node) ?? new Map<number, () => void>();
+    this.#coming.set(node, coming.set(id, then));
     this.#parts.outbox.after(node, delayNs, TICK.inside, id);
   }
 }

@@ -50,7 +50,7 @@ class Bed {
   pass(): void {
     for (const { atMs, id } of this.#due.splice(0)) {
       this.nowMs = Math.max(this.nowMs, atMs);
-      this.lan.onTimer(id);
+      this.lan.onTimer(NODE, id);
     }
   }
 
@@ -107,6 +107,9 @@ describe("a host that is asked for a record", () => {
     expect(bed.find(other, () => bed.hosts.set(NODE, other, false))).toBeUndefined();
     bed.hosts.set(NODE, other, true);
     expect(bed.find(other, () => bed.hosts.set(NODE, owner!, false))!.isThere).toBe(false);
+    bed.hosts.set(NODE, owner!, true);
+    expect(bed.find(other)).toBeDefined();
+    expect(bed.find(other, () => bed.lan.forget(NODE))).toBeUndefined();
   });
 });
 
